@@ -1,0 +1,19 @@
+"""The project's own Kedro datasets."""
+
+from mammo_pipeline.datasets.arrays import ArraysFolder, Checkpoints
+from mammo_pipeline.datasets.atomic import AtomicFile
+from mammo_pipeline.datasets.files import Folder
+from mammo_pipeline.datasets.places import Place, SecretKey
+from mammo_pipeline.datasets.report import Report
+from mammo_pipeline.datasets.store import ImageStore
+
+__all__ = [
+    "ArraysFolder",
+    "AtomicFile",
+    "Checkpoints",
+    "Folder",
+    "ImageStore",
+    "Place",
+    "Report",
+    "SecretKey",
+]

@@ -1,0 +1,1 @@
+"""Reading and writing DICOM mammograms, from and to bytes: no file is opened here."""

@@ -1,0 +1,37 @@
+"""Room `standardize`: from DICOM files to the image store, with the device probe beside it."""
+
+from kedro.pipeline import Pipeline, node
+
+from mammo_pipeline.pipelines.standardize import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Returns the room's pipeline."""
+    return Pipeline(
+        [
+            node(
+                nodes.standardize_images,
+                inputs=["cohort", "raw_dicom", "pseudonym_key", "params:standardize"],
+                outputs="store",
+                name="standardize_images",
+            ),
+            node(
+                nodes.move_lesions,
+                inputs=["lesions", "store", "params:standardize"],
+                outputs="canvas_lesions",
+                name="move_lesions",
+            ),
+            node(
+                nodes.probe_standard,
+                inputs=["store", "cohort", "params:standardize"],
+                outputs="device_probe",
+                name="probe_standard",
+            ),
+            node(
+                nodes.write_standardize_page,
+                inputs=["store", "cohort", "device_probe"],
+                outputs="standardize_page",
+                name="write_standardize_page",
+            ),
+        ]
+    )
