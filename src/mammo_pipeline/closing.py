@@ -1,4 +1,4 @@
-"""The short block with which every room ends: what was done, the figures, where to look, what next."""
+"""The block with which every room ends: what was done, the figures, where to look, what next."""
 
 from __future__ import annotations
 

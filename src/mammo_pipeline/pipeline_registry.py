@@ -22,9 +22,7 @@ ROOMS = (
 )
 
 # The main job on a user's own folder: nothing is fabricated, and a folder is scored on request.
-STUDY = tuple(
-    room for room in ROOMS if room not in {"fabricate", "drift", "score"}
-)
+STUDY = tuple(room for room in ROOMS if room not in {"fabricate", "drift", "score"})
 
 
 def register_pipelines() -> dict[str, Pipeline]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from kedro.io import AbstractDataset
@@ -23,7 +23,7 @@ def read_arrays(path: Path) -> Arrays:
 def write_arrays(path: Path, arrays: Arrays) -> None:
     """Writes the arrays to one .npz file, whole or not at all."""
     with replace_file(path) as scratch:
-        np.savez(scratch, **arrays)
+        np.savez(scratch, **cast(Any, arrays))
 
 
 class ArraysFolder(AbstractDataset[dict[str, Arrays], dict[str, Callable[[], Arrays]]]):
@@ -46,7 +46,7 @@ class ArraysFolder(AbstractDataset[dict[str, Arrays], dict[str, Callable[[], Arr
         """Writes all files; the folder appears when all are written."""
         with replace_folder(self._filepath) as scratch:
             for name, arrays in data.items():
-                np.savez(scratch / f"{name}.npz", **arrays)
+                np.savez(scratch / f"{name}.npz", **cast(Any, arrays))
 
     def _exists(self) -> bool:
         return self._filepath.is_dir()

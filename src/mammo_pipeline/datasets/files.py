@@ -23,7 +23,9 @@ class FolderOfFiles:
 
     def names(self) -> list[str]:
         """Returns every file below the root, sorted, hidden files and links to files included."""
-        return sorted(p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file())
+        return sorted(
+            p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file()
+        )
 
     def open(self, name: str) -> BinaryIO:
         """Returns the file opened for reading bytes."""
@@ -58,8 +60,8 @@ class Folder(AbstractDataset[Iterable[tuple[str, bytes]], FolderOfFiles]):
         """
         if not self._filepath.is_dir():
             raise FileNotFoundError(
-                f"There is no folder {self._filepath}. Expected a folder of DICOM files: name it in "
-                "globals.yml of your environment, or make a set with `kedro run --env demo "
+                f"There is no folder {self._filepath}. Expected a folder of DICOM files: name it "
+                "in globals.yml of your environment, or make a set with `kedro run --env demo "
                 "--pipelines fabricate`."
             )
         return FolderOfFiles(self._filepath)
@@ -76,7 +78,9 @@ class Folder(AbstractDataset[Iterable[tuple[str, bytes]], FolderOfFiles]):
                 "replaced. Name another folder in globals.yml, or move this one away."
             )
         self._mark.parent.mkdir(parents=True, exist_ok=True)
-        self._mark.write_text("Made by mammo_pipeline; a rerun of `fabricate` replaces the folder.\n")
+        self._mark.write_text(
+            "Made by mammo_pipeline; a rerun of `fabricate` replaces the folder.\n"
+        )
         with replace_folder(self._filepath) as scratch:
             for name, content in data:
                 target = scratch / name

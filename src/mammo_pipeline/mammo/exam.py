@@ -10,11 +10,29 @@ from mammo_pipeline.mammo.fates import describe_fate
 from mammo_pipeline.mammo.labels import join_labels, parse_boxes
 from mammo_pipeline.mammo.pseudonym import pseudonym
 
-IMAGE_COLUMNS = (
-    "image_id file_id exam_id patient_id laterality view device rows_px columns_px "
-    "row_spacing_mm column_spacing_mm spacing_source photometric presentation_intent bits_stored "
-    "transfer_syntax size_bytes exam_offset_days age density cancer"
-).split()
+IMAGE_COLUMNS = [
+    "image_id",
+    "file_id",
+    "exam_id",
+    "patient_id",
+    "laterality",
+    "view",
+    "device",
+    "rows_px",
+    "columns_px",
+    "row_spacing_mm",
+    "column_spacing_mm",
+    "spacing_source",
+    "photometric",
+    "presentation_intent",
+    "bits_stored",
+    "transfer_syntax",
+    "size_bytes",
+    "exam_offset_days",
+    "age",
+    "density",
+    "cancer",
+]
 BOX_COLUMNS = ["row_min", "column_min", "row_max", "column_max"]
 LESION_COLUMNS = ["image_id", "kind", "pathology", *BOX_COLUMNS]
 

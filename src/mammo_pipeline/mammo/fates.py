@@ -40,7 +40,9 @@ FATES: dict[str, Fate] = {
     "several_frames": Fate(
         "other", "NumberOfFrames (0028,0008)", "image of several frames", _NO_2D
     ),
-    "other_object": Fate("other", "SOPClassUID (0008,0016)", "another kind of DICOM object", _NO_2D),
+    "other_object": Fate(
+        "other", "SOPClassUID (0008,0016)", "another kind of DICOM object", _NO_2D
+    ),
     "not_mammography": Fate("other", "Modality (0008,0060)", "not a mammogram", _NO_2D),
     "unreadable_header": Fate("quarantined", "", "the header cannot be read", _ASK_PACS),
     "no_identity": Fate(
@@ -87,7 +89,10 @@ FATES: dict[str, Fate] = {
         "Export the whole image; a header alone cannot be scored.",
     ),
     "truncated": Fate(
-        "quarantined", "PixelData (7FE0,0010)", "the pixels end before their stated length", _ASK_PACS
+        "quarantined",
+        "PixelData (7FE0,0010)",
+        "the pixels end before their stated length",
+        _ASK_PACS,
     ),
     "undecodable": Fate(
         "quarantined", "PixelData (7FE0,0010)", "the pixels cannot be decoded", _ASK_PACS
@@ -123,7 +128,14 @@ def describe_fate(code: str, found: str = "") -> dict[str, str]:
     ''
     """
     if code == "accepted":
-        return {"fate": "accepted", "code": code, "reason": "", "tag": "", "found": "", "remedy": ""}
+        return {
+            "fate": "accepted",
+            "code": code,
+            "reason": "",
+            "tag": "",
+            "found": "",
+            "remedy": "",
+        }
     entry = FATES[code]
     return {
         "fate": entry.fate,

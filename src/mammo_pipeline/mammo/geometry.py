@@ -38,18 +38,22 @@ class Transform:
         ends = []
         for axis, (scale, offset) in enumerate(axes):
             pair = [box[axis], box[axis + 2]]
-            ends.append(sorted(scale * x + offset if forward else (x - offset) / scale for x in pair))
+            ends.append(
+                sorted(scale * x + offset if forward else (x - offset) / scale for x in pair)
+            )
         (row_min, row_max), (column_min, column_max) = ends
         return float(row_min), float(column_min), float(row_max), float(column_max)
 
 
-def find_flips(image: np.ndarray, laterality: str, view: str, orientation: str) -> tuple[bool, bool]:
+def find_flips(
+    image: np.ndarray, laterality: str, view: str, orientation: str
+) -> tuple[bool, bool]:
     """Returns whether to flip rows and columns so that the chest wall is left and superior is up.
 
     The pixels decide which side the chest wall is on, because archives hold images that were
     mirrored without a change of PatientOrientation (0020,0020); the breast is widest at the wall.
-    Rows follow PatientOrientation: in MLO the feet are down (second value with F), in CC the lateral
-    side is up, so the second value is the direction of the other breast.
+    Rows follow PatientOrientation: in MLO the feet are down (second value with F), in CC the
+    lateral side is up, so the second value is the direction of the other breast.
 
     Args:
         image: Presentation values, rows x columns.
@@ -88,8 +92,8 @@ def resampling_weights(size_px: int, scale: float, new_size_px: int) -> scipy.sp
         scale: New pixels to one old pixel.
         new_size_px: New length of the axis.
 
-    >>> resampling_weights(4, 0.5, 2).toarray().round(3).tolist()
-    [[0.429, 0.429, 0.143, 0.0], [0.0, 0.143, 0.429, 0.429]]
+    >>> (7 * resampling_weights(4, 0.5, 2).toarray()).round().tolist()
+    [[3.0, 3.0, 1.0, 0.0], [0.0, 1.0, 3.0, 3.0]]
     """
     reach = max(1.0, 1.0 / scale)
     centres = (np.arange(new_size_px) + 0.5) / scale - 0.5
@@ -137,7 +141,7 @@ def place_on_canvas(
     columns = np.flatnonzero(mask.any(axis=0))
     left = int(columns[0])
     wall = np.flatnonzero(mask[:, left : left + max(1, shape_px[1] // 16)].any(axis=1))
-    row_shift = shape_px[0] // 2 - int(round((wall[0] + wall[-1] + 1) / 2))
+    row_shift = shape_px[0] // 2 - (int(wall[0]) + int(wall[-1]) + 1) // 2
     canvas = np.zeros(shape_px, np.float32)
     top, bottom = max(0, -row_shift), min(image.shape[0], shape_px[0] - row_shift)
     right = min(image.shape[1], left + shape_px[1])

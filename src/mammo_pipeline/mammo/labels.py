@@ -146,8 +146,8 @@ def _refuse_duplicates(labels: pd.DataFrame) -> None:
     again = labels.duplicated(["patient_id", "laterality", "study_date"], keep=False)
     if again.any():
         raise LabelError(
-            f"Label table: {_lines(labels.index[again])} speak of the same breast of the same exam. "
-            "Keep one row of each."
+            f"Label table: {_lines(labels.index[again])} speak of the same breast of the same "
+            "exam. Keep one row of each."
         )
 
 

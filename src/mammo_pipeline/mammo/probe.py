@@ -11,10 +11,26 @@ from scipy import ndimage
 from mammo_pipeline.mammo.intervals import draw_patient_counts, percentile_interval
 from mammo_pipeline.mammo.scoring import auroc
 
-FEATURES = (
-    "tissue_share height_share width_share corner_top corner_bottom border_right border_wall "
-    "mean spread q05 q25 q50 q75 q95 gradient high_frequency mid_frequency noise_ratio"
-).split()
+FEATURES = [
+    "tissue_share",
+    "height_share",
+    "width_share",
+    "corner_top",
+    "corner_bottom",
+    "border_right",
+    "border_wall",
+    "mean",
+    "spread",
+    "q05",
+    "q25",
+    "q50",
+    "q75",
+    "q95",
+    "gradient",
+    "high_frequency",
+    "mid_frequency",
+    "noise_ratio",
+]
 
 
 def describe_image(image: np.ndarray) -> dict[str, float]:
@@ -144,7 +160,5 @@ def device_auc(
         "devices": len(names),
         "how": "random forest, out of fold by patient; one device against the rest, mean; "
         f"patient bootstrap within devices, {draws} draws, 95%",
-        "by_device": {
-            str(n): float(v) for n, v in zip(names, per_device, strict=True)
-        },
+        "by_device": {str(n): float(v) for n, v in zip(names, per_device, strict=True)},
     }

@@ -11,7 +11,7 @@ from scipy import ndimage
 from mammo_pipeline.mammo import geometry
 from mammo_pipeline.mammo.dicom.pixels import decode_pixels, present
 from mammo_pipeline.mammo.fates import RefusedError
-from mammo_pipeline.mammo.intensity import WHITE, match_tissue, to_stored
+from mammo_pipeline.mammo.intensity import WHITE, match_detail, match_tissue, to_stored
 from mammo_pipeline.mammo.mask import find_breast
 from mammo_pipeline.mammo.probe import describe_image
 
@@ -25,13 +25,16 @@ class Standard:
         shape_px: Rows and columns of the canvas.
         bandwidth_mm: Standard deviation of the blur that every image ends with, so that a sharp
             detector's image carries no more detail than the coarsest one's.
-        rim_mm: Rim of the breast left out of the tissue's quantiles.
+        skin_mm: Rim of the breast that is taken off. Detectors and their edge processing draw the
+            skin line each in their own way, and a net reads it.
+        detail_ratio: Finest band of detail over the middle one, the same for every image.
     """
 
     spacing_mm: float
     shape_px: tuple[int, int]
     bandwidth_mm: float
-    rim_mm: float
+    skin_mm: float
+    detail_ratio: float
 
 
 def standardize_file(
@@ -84,9 +87,12 @@ def standardize_image(
     """
     scales = tuple(mm / standard.spacing_mm for mm in spacing_mm)
     coarse = geometry.resample(_flip(shown, flips), *scales)
-    mask = find_breast(coarse)
-    level = match_bandwidth(coarse, spacing_mm, standard)
-    grey = match_tissue(level, mask, round(standard.rim_mm / standard.spacing_mm))
+    mask = take_off_skin(find_breast(coarse), standard)
+    grey = match_bandwidth(coarse, spacing_mm, standard)
+    # Scaling the detail moves the distribution a little, and the other way round: twice is enough.
+    for _ in range(2):
+        grey = match_detail(match_tissue(grey, mask), mask, standard.detail_ratio)
+    grey = match_tissue(grey, mask)
     canvas, down, across, lost_px = geometry.place_on_canvas(grey, mask, standard.shape_px)
     transform = trace(shown.shape, flips, scales, (down, across))
     facts = {
@@ -95,6 +101,19 @@ def standardize_image(
         "lost_mm2": lost_px * standard.spacing_mm**2,
     }
     return to_stored(canvas, canvas > 0), facts
+
+
+def take_off_skin(mask: np.ndarray, standard: Standard) -> np.ndarray:
+    """Returns the breast without its rim, the chest wall's side kept; bool, same shape.
+
+    Raises:
+        RefusedError: `no_breast` when nothing is left.
+    """
+    steps = round(standard.skin_mm / standard.spacing_mm)
+    inner = ndimage.binary_erosion(mask, iterations=steps, border_value=1) if steps else mask
+    if not inner.any():
+        raise RefusedError("no_breast", "nothing within the skin")
+    return inner
 
 
 def match_bandwidth(

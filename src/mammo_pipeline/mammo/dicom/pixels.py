@@ -57,6 +57,9 @@ def present(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
 
 def _look_up(dataset: Dataset, values: np.ndarray) -> np.ndarray:
     rescaled = apply_modality_lut(values, dataset)
+    if dataset.get("VOILUTSequence", None) and rescaled.dtype.kind == "f":
+        # A table is entered with whole numbers (PS3.3 C.11.2.1.1).
+        rescaled = np.rint(rescaled).astype(np.int32)
     if _has_voi(dataset):
         # An empty VOILUTFunction (0028,1056) occurs; it means LINEAR (PS3.3 C.11.2.1.3).
         if not str(dataset.get("VOILUTFunction", "LINEAR") or "").strip():

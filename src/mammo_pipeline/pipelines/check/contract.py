@@ -92,13 +92,15 @@ def validate_images(images: pd.DataFrame, parameters: CheckParameters) -> list[d
     import great_expectations.expectations as gxe
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     source = context.data_sources.add_pandas("study")
     batch = source.add_dataframe_asset("images").add_batch_definition_whole_dataframe("all")
     contract = write_contract(parameters)
     suite = gx.ExpectationSuite(
         name="images",
-        expectations=[getattr(gxe, kind)(**how, severity=level) for kind, how, level, _ in contract],
+        expectations=[
+            getattr(gxe, kind)(**how, severity=level) for kind, how, level, _ in contract
+        ],
     )
     definition = gx.ValidationDefinition(name="images", data=batch, suite=suite)
     context.suites.add(suite)
@@ -136,7 +138,8 @@ def _plain(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def _identity(configuration: Any) -> str:
-    return f"{configuration.type}:{sorted((k, str(v)) for k, v in configuration.kwargs.items() if k != 'batch_id')}"
+    arguments = {k: str(v) for k, v in configuration.kwargs.items() if k != "batch_id"}
+    return f"{configuration.type}:{sorted(arguments.items())}"
 
 
 def _row(rule: tuple[str, dict[str, Any], str, str], result: Any) -> dict[str, Any]:
@@ -147,7 +150,9 @@ def _row(rule: tuple[str, dict[str, Any], str, str], result: Any) -> dict[str, A
         "rule": words,
         "severity": severity,
         "held": bool(result.success),
-        "found": f"mean {mean:.4f}" if found is None and mean is not None else f"{found or 0} images",
+        "found": f"mean {mean:.4f}"
+        if found is None and mean is not None
+        else f"{found or 0} images",
         "expected": ", ".join(f"{name} {value}" for name, value in how.items()),
         "n": int(result.result.get("element_count", 0)),
     }

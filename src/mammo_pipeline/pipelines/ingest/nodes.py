@@ -38,10 +38,14 @@ def index_labelled_files(
 
 def index_files(
     folder: FolderOfFiles, key: bytes, parameters: IngestParameters
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Returns `images` and `files` of a folder without labels."""
-    images, _, files, _ = _index(folder, None, key, parameters)
-    return images, files
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Returns `images`, `files` and the private table of names of a folder without labels.
+
+    Raises:
+        ValueError: The folder is empty or holds no mammogram.
+    """
+    images, _, files, private = _index(folder, None, key, parameters)
+    return images, files, private
 
 
 def report_ingest(files: pd.DataFrame) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def _index(
     records = _read_folder(folder, parameters)
     labelled = exam.label_images(exam.mark_duplicates(records), labels)
     named = exam.pseudonymize(labelled, key)
-    private = named[["file_id", "name", "code"]]
+    private = named[["name", "code", "file_id", "image_id", "exam_id", "patient_id"]]
     lesions = exam.table_of_lesions(named)
     return exam.table_of_images(named), lesions, exam.table_of_files(named), private
 
@@ -86,9 +90,7 @@ def _read_folder(folder: FolderOfFiles, parameters: IngestParameters) -> list[di
     return records
 
 
-def _read_file(
-    folder: FolderOfFiles, name: str, parameters: IngestParameters
-) -> dict[str, Any]:
+def _read_file(folder: FolderOfFiles, name: str, parameters: IngestParameters) -> dict[str, Any]:
     from mammo_pipeline.mammo.dicom import read
 
     try:

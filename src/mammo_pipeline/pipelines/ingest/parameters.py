@@ -15,7 +15,7 @@ class IngestParameters(Parameters):
     """
 
     minimum_field_mm: float = Field(ge=0)
-    stated_spacing_mm: dict[str, float] = {}
+    stated_spacing_mm: dict[str, float]
 
     def spacing_for(self, name: str) -> float | None:
         """Returns the stated spacing of the nearest folder above a file, or None."""

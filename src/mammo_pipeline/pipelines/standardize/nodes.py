@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,12 @@ from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameter
 log = logging.getLogger(__name__)
 
 AXES = ("row_scale", "row_offset", "column_scale", "column_offset")
-SHOWN_FEATURES = ("q50", "spread", "high_frequency", "tissue_share")
+SHOWN_FEATURES = {
+    "q50": "median grey of the tissue",
+    "spread": "standard deviation of the grey of the tissue",
+    "high_frequency": "standard deviation of the finest detail",
+    "tissue_share": "tissue's share of the frame",
+}
 
 
 def standardize_images(
@@ -83,8 +89,8 @@ def move_lesions(
     rows, columns = parameters.shape_px
     boxes = []
     for lesion in known.to_dict("records"):
-        transform = Transform(*(float(kept.at[lesion["image_id"], axis]) for axis in AXES))
-        box = transform.box_to_canvas(tuple(lesion[name] for name in BOX_COLUMNS))  # type: ignore[arg-type]
+        transform = Transform(*(float(kept.loc[lesion["image_id"], axis]) for axis in AXES))
+        box = transform.box_to_canvas(tuple(lesion[name] for name in BOX_COLUMNS))
         low = np.clip(np.floor(box[:2]), 0, (rows, columns)).astype(int)
         high = np.clip(np.ceil(box[2:]), 0, (rows, columns)).astype(int)
         boxes.append({**lesion, **dict(zip(BOX_COLUMNS, [*low, *high], strict=True))})
@@ -110,6 +116,7 @@ def probe_standard(
     used = table[table["position"] >= 0].head(parameters.probe_images).reset_index(drop=True)
     rng = np.random.default_rng(parameters.seed)
     flow = {
+        "standard": asdict(parameters.standard),
         "images": len(table),
         "standardized": int((table["position"] >= 0).sum()),
         "refused": table.loc[table["position"] < 0, "code"].value_counts().to_dict(),
@@ -152,7 +159,9 @@ def write_standardize_page(
 def _say_probe(probe: dict[str, Any]) -> str:
     if probe["before"]["auc"] is None:
         return f"Not probed: {probe['before']['reason']}."
-    return f"Device-probe AUC {_interval(probe['before'])} before, {_interval(probe['after'])} after."
+    return (
+        f"Device-probe AUC {_interval(probe['before'])} before, {_interval(probe['after'])} after."
+    )
 
 
 def _interval(figure: dict[str, Any]) -> str:
@@ -165,7 +174,7 @@ def _probe_section(probe: dict[str, Any]) -> dict[str, Any]:
         figure = probe[when]
         if figure["auc"] is not None:
             rows.append([name, _interval(figure), figure["images"], figure["patients"]])
-            rows += [[f"  {d}", f"{v:.3f}", "", ""] for d, v in figure["by_device"].items()]
+            rows += [[f"- {d}", f"{v:.3f}", "", ""] for d, v in figure["by_device"].items()]
     return {
         "title": "Device probe",
         "text": "AUC of telling one device from the rest; 0.5 is chance. "
@@ -173,7 +182,7 @@ def _probe_section(probe: dict[str, Any]) -> dict[str, Any]:
         "table": {
             "columns": ["Images", "AUC (95 % interval)", "n images", "n patients"],
             "rows": rows,
-            "note": "Devices are indented; their AUC has no interval of its own.",
+            "note": "Lines with a dash are single devices against the rest; they have no interval.",
         },
     }
 
@@ -186,13 +195,15 @@ def _feature_sections(used: pd.DataFrame) -> list[dict[str, Any]]:
         charts = [
             {
                 "chart": histogram_by_group(
-                    used[f"{when}_{name}"].to_numpy(), used["device"].to_numpy(), name
+                    used[f"{when}_{name}"].to_numpy(), used["device"].to_numpy(), words
                 ),
                 "caption": f"{name}, {when} standardization, n = {len(used)} images",
             }
-            for name in SHOWN_FEATURES
+            for name, words in SHOWN_FEATURES.items()
         ]
-        sections += [{"title": f"Features {when}: {c['caption'].split(',')[0]}", **c} for c in charts]
+        sections += [
+            {"title": f"Features {when}: {c['caption'].split(',')[0]}", **c} for c in charts
+        ]
     return sections
 
 

@@ -13,7 +13,8 @@ class StandardizeParameters(Parameters):
         spacing_mm: Spacing of the canvas.
         shape_px: Rows and columns of the canvas.
         bandwidth_mm: Standard deviation of the blur that every image ends with.
-        rim_mm: Rim of the breast left out of the tissue's quantiles.
+        skin_mm: Rim of the breast that is taken off.
+        detail_ratio: Finest band of detail over the middle one.
         jobs: Worker processes; -1 takes every core.
         seed: Of the probe's folds, forest and bootstrap.
         probe_folds: Folds of the device probe's cross-validation by patient.
@@ -24,7 +25,8 @@ class StandardizeParameters(Parameters):
     spacing_mm: float = Field(gt=0)
     shape_px: tuple[int, int]
     bandwidth_mm: float = Field(ge=0)
-    rim_mm: float = Field(ge=0)
+    skin_mm: float = Field(ge=0)
+    detail_ratio: float = Field(gt=0)
     jobs: int
     seed: int
     probe_folds: int = Field(ge=2)
@@ -34,4 +36,6 @@ class StandardizeParameters(Parameters):
     @property
     def standard(self) -> Standard:
         """The part that shapes an image."""
-        return Standard(self.spacing_mm, self.shape_px, self.bandwidth_mm, self.rim_mm)
+        return Standard(
+            self.spacing_mm, self.shape_px, self.bandwidth_mm, self.skin_mm, self.detail_ratio
+        )

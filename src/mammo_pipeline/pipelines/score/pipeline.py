@@ -1,0 +1,53 @@
+"""Room `score`: a folder without labels, read and standardized as in training, and scored."""
+
+from kedro.pipeline import Pipeline, node
+
+from mammo_pipeline.pipelines.ingest.nodes import index_files
+from mammo_pipeline.pipelines.score import nodes
+from mammo_pipeline.pipelines.standardize.nodes import standardize_images
+
+
+def create_pipeline() -> Pipeline:
+    """Returns the room's pipeline."""
+    return Pipeline(
+        [
+            node(
+                index_files,
+                inputs=["score_dicom", "pseudonym_key", "params:ingest"],
+                outputs=["score_images", "score_files", "score_private"],
+                name="index_score_files",
+            ),
+            node(
+                standardize_images,
+                inputs=["score_images", "score_dicom", "pseudonym_key", "params:standardize"],
+                outputs="score_store",
+                name="standardize_score_images",
+            ),
+            node(
+                nodes.score_folder,
+                inputs=["score_images", "score_store", "params:standardize", "params:score"],
+                outputs=["image_scores", "score_model"],
+                name="score_folder",
+            ),
+            node(
+                nodes.aggregate_scores,
+                inputs=["image_scores", "score_model"],
+                outputs=["breast_scores", "exam_scores"],
+                name="aggregate_scores",
+            ),
+            node(
+                nodes.write_score_page,
+                inputs=[
+                    "image_scores",
+                    "breast_scores",
+                    "exam_scores",
+                    "score_files",
+                    "score_store",
+                    "score_model",
+                    "params:score",
+                ],
+                outputs="score_page",
+                name="write_score_page",
+            ),
+        ]
+    )

@@ -1,0 +1,82 @@
+"""A bad label table never becomes a model."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from mammo_pipeline.mammo.labels import LabelError, join_labels, parse_boxes, read_labels
+
+
+def table(**columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"patient_id": ["a", "b"], "laterality": ["L", "R"], "cancer": ["0", "1"], **columns}
+    )
+
+
+def breasts(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["patient", "laterality", "study_date"])
+
+
+def test_good_labels_come_back_typed():
+    labels = read_labels(table(age=["50", ""], density=["2", "D"]))
+    assert labels["cancer"].tolist() == [0, 1]
+    assert labels["density"].tolist() == ["B", "D"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"cancer": ["0", "2"]}, "line 3, cancer: found '2', expected 0 or 1"),
+        ({"cancer": ["", "1"]}, "line 2, cancer"),
+        ({"laterality": ["L", "both"]}, "line 3, laterality: found 'BOTH', expected L or R"),
+        ({"study_date": ["01.02.2020", ""]}, "YYYYMMDD"),
+        ({"age": ["500", ""]}, "line 2, age"),
+        ({"density": ["E", ""]}, "line 2, density"),
+        ({"patient_id": ["a", ""]}, "line 3, patient_id"),
+        (
+            {"patient_id": ["a", "a"], "laterality": ["L", "L"]},
+            "lines 2, 3 speak of the same breast",
+        ),
+        ({"birads": ["1", "2"]}, "unknown columns \\['birads'\\]"),
+    ],
+)
+def test_each_fault_is_told_with_its_line(columns, told):
+    with pytest.raises(LabelError, match=told):
+        read_labels(table(**columns))
+
+
+def test_an_error_never_names_the_patient():
+    with pytest.raises(LabelError) as error:
+        read_labels(table(patient_id=["MRN77", "MRN77"], laterality=["L", "L"]))
+    assert "MRN77" not in str(error.value)
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(LabelError, match="missing columns \\['cancer'\\]"):
+        read_labels(table().drop(columns="cancer"))
+
+
+def test_a_label_of_an_unknown_patient_stops_the_run():
+    with pytest.raises(LabelError, match="line 3 name a patient_id that no accepted image has"):
+        join_labels(breasts(("a", "L", "20200101")), read_labels(table()))
+
+
+def test_a_label_without_date_is_refused_where_the_patient_has_two_exams():
+    images = breasts(("a", "L", "20200101"), ("a", "L", "20210101"), ("b", "R", "20200101"))
+    with pytest.raises(LabelError, match="line 2 have no study_date"):
+        join_labels(images, read_labels(table()))
+
+
+def test_a_dated_label_speaks_of_its_exam_alone():
+    images = breasts(("a", "L", "20200101"), ("a", "L", "20210101"), ("b", "R", "20200101"))
+    joined = join_labels(images, read_labels(table(study_date=["20210101", "20200101"])))
+    assert joined["cancer"].isna().tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "text", ["CC:mass:benign:1,2,3", "CC:lump:benign:1,2,3,4", "CC:mass:benign:5,5,5,9"]
+)
+def test_a_malformed_box_is_told(text):
+    with pytest.raises(LabelError, match="line 7, lesion_boxes"):
+        parse_boxes(text, 7)

@@ -1,0 +1,67 @@
+"""A handful of small DICOM mammograms, made in the test that asks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from mammo_pipeline.mammo.dicom.write import write_mammogram
+
+
+def draw_breast(
+    shape_px: tuple[int, int] = (300, 240), wall: str = "left", seed: int = 0
+) -> np.ndarray:
+    """Half an ellipse of textured tissue on air, uint16 of 12 bits."""
+    rows, columns = np.mgrid[: shape_px[0], : shape_px[1]]
+    across = columns if wall == "left" else shape_px[1] - 1 - columns
+    inside = ((rows - shape_px[0] / 2) / (0.4 * shape_px[0])) ** 2 + (
+        across / (0.7 * shape_px[1])
+    ) ** 2 < 1
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=shape_px)
+    texture = 1500 + 300 * noise + 2 * (shape_px[1] - across)
+    return np.where(inside, np.clip(texture, 200, 4000), 20).astype(np.uint16)
+
+
+def mammogram(
+    patient: str = "P1",
+    laterality: str = "L",
+    view: str = "CC",
+    date: str = "20200101",
+    pixels: np.ndarray | None = None,
+    syntax: str = ExplicitVRLittleEndian,
+    **tags: Any,
+) -> bytes:
+    """One mammogram as a file's content; a tag given as None is left out."""
+    pixels = (
+        draw_breast(wall="left" if laterality == "L" else "right") if pixels is None else pixels
+    )
+    values: dict[str, Any] = {
+        "PatientID": patient,
+        "PatientName": f"Doe^{patient}",
+        "StudyDate": date,
+        "SOPInstanceUID": generate_uid(entropy_srcs=[patient, laterality, view, date]),
+        "ImageLaterality": laterality,
+        "ViewPosition": view,
+        "PatientOrientation": ["A", "R"] if laterality == "L" else ["P", "L"],
+        "Manufacturer": "HOLOGIC, Inc.",
+        "ManufacturerModelName": "Selenia Dimensions",
+        "ImagerPixelSpacing": [0.6, 0.6],
+        "PhotometricInterpretation": "MONOCHROME2",
+        "BitsStored": 12,
+        "PatientAge": "055Y",
+        **tags,
+    }
+    kept = {name: value for name, value in values.items() if value is not None}
+    return write_mammogram(pixels, kept, syntax)
+
+
+def write_folder(root: Path, files: dict[str, bytes]) -> Path:
+    """Writes the files below the root and returns it."""
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
