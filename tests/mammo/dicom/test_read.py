@@ -12,10 +12,10 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
-from small_archive import draw_breast, mammogram
 
 from mammo_pipeline.mammo.dicom import read
 from mammo_pipeline.mammo.fates import RefusedError
+from small_archive import draw_breast, mammogram
 
 SYNTAXES = [ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossless]
 
@@ -94,7 +94,7 @@ def test_each_kind_of_object_is_refused_with_its_own_reason(tags, code):
 
 def test_a_small_field_is_refused_with_what_was_found():
     content = mammogram(pixels=draw_breast((20, 16)))
-    with pytest.raises(RefusedError, match="20x16 pixels, shorter side 9.6 mm"):
+    with pytest.raises(RefusedError, match=r"20x16 pixels, shorter side 9\.6 mm"):
         look_at(content, minimum_field_mm=100)
 
 

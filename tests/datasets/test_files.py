@@ -1,0 +1,34 @@
+"""A user's folder is never overwritten, and every file in it is seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from mammo_pipeline.datasets.files import Folder
+
+
+def test_a_folder_that_the_project_did_not_make_is_left_alone(tmp_path):
+    mine = tmp_path / "dicom"
+    mine.mkdir()
+    (mine / "a.dcm").write_bytes(b"precious")
+    with pytest.raises(Exception, match="will not be replaced"):
+        Folder(filepath=str(mine)).save([("b.dcm", b"new")])
+    assert (mine / "a.dcm").read_bytes() == b"precious"
+
+
+def test_a_fabricated_folder_is_replaced_whole(tmp_path):
+    folder = Folder(filepath=str(tmp_path / "dicom"))
+    folder.save([("p/a.dcm", b"1"), ("p/b.dcm", b"2")])
+    folder.save([("p/c.dcm", b"3")])
+    assert folder.load().names() == ["p/c.dcm"]
+
+
+def test_a_missing_folder_is_told_with_what_to_do(tmp_path):
+    with pytest.raises(Exception, match=r"no folder .*globals\.yml"):
+        Folder(filepath=str(tmp_path / "nowhere")).load()
+
+
+def test_hidden_files_are_seen(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/.x").write_bytes(b"1")
+    assert Folder(filepath=str(tmp_path / "d")).load().names() == [".x"]

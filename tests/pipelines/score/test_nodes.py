@@ -1,0 +1,50 @@
+"""Room score: what is said of a breast rests on its images, and on the right kind of image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mammo_pipeline.mammo.standard import Standard
+from mammo_pipeline.pipelines.score import nodes
+
+STANDARD = Standard(0.8, (288, 224), 0.6, 2.4, 0.5)
+STATED = {
+    "spacing_mm": 0.8,
+    "shape_px": [288, 224],
+    "bandwidth_mm": 0.6,
+    "skin_mm": 2.4,
+    "detail_ratio": 0.5,
+}
+
+
+def scores(*rows: tuple[str, str, str, float]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["exam_id", "laterality", "view", "probability"])
+    return table.assign(patient_id="p", image_id=[f"i{i}" for i in range(len(rows))])
+
+
+def test_a_breast_is_the_mean_of_its_images_in_logits():
+    table = scores(("e", "L", "CC", 0.2), ("e", "L", "MLO", 0.5), ("e", "R", "CC", 0.1))
+    breasts, exams = nodes.aggregate_scores(table, {"aggregation": "mean"})
+    logit = (np.log(0.2 / 0.8) + 0) / 2
+    assert breasts["score"].tolist() == pytest.approx([1 / (1 + np.exp(-logit)), 0.1])
+    assert breasts["missing"].tolist() == ["", "MLO"]
+    assert exams["score"].tolist() == pytest.approx([breasts["score"].max()])
+    assert exams["images"].tolist() == [3]
+
+
+def test_an_unscored_image_counts_for_nothing():
+    table = scores(("e", "L", "CC", 0.2), ("e", "L", "MLO", float("nan")))
+    breasts, _ = nodes.aggregate_scores(table, {"aggregation": "max"})
+    assert breasts["images"].tolist() == [1]
+    assert breasts["missing"].tolist() == ["MLO"]
+
+
+def test_the_model_s_own_standard_is_accepted():
+    nodes.refuse_other_standard(STATED, STANDARD)
+
+
+def test_images_of_another_spacing_are_refused():
+    with pytest.raises(ValueError, match=r"spacing_mm: model 0\.2, here 0\.8"):
+        nodes.refuse_other_standard({**STATED, "spacing_mm": 0.2}, STANDARD)
