@@ -8,78 +8,36 @@ import pandas as pd
 
 from mammo_pipeline.pipelines.check.parameters import CheckParameters
 
+Rule = tuple[str, dict[str, Any], str, str]
+STATED = ("image_id", "exam_id", "patient_id", "laterality", "view", "device", "cancer")
+MUST, MAY = "critical", "warning"
 
-def write_contract(parameters: CheckParameters) -> list[tuple[str, dict[str, Any], str, str]]:
+
+def write_contract(parameters: CheckParameters) -> list[Rule]:
     """Returns the contract: expectation, its arguments, severity, and what it is for."""
-    low, high = parameters.spacing_mm
-    youngest, oldest = parameters.age_years
-    rarest, commonest = parameters.cancer_share
-    must, may = "critical", "warning"
+    within, mean = "ExpectColumnValuesToBeBetween", "ExpectColumnMeanToBeBetween"
+    stated, unique = "ExpectColumnValuesToNotBeNull", "ExpectColumnValuesToBeUnique"
+    one_of, equal = "ExpectColumnValuesToBeInSet", "ExpectColumnPairValuesToBeEqual"
+    sides, views = {"value_set": ["L", "R"]}, {"value_set": ["CC", "MLO"]}
+    share, years, size = parameters.cancer_share, parameters.age_years, parameters.spacing_mm
+    square = {"column_A": "row_spacing_mm", "column_B": "column_spacing_mm"}
     return [
-        ("ExpectColumnValuesToNotBeNull", {"column": c}, must, f"Every image states its {c}.")
-        for c in ("image_id", "exam_id", "patient_id", "laterality", "view", "device", "cancer")
-    ] + [
-        (
-            "ExpectColumnValuesToBeUnique",
-            {"column": "image_id"},
-            must,
-            "No image is counted twice.",
-        ),
-        (
-            "ExpectColumnValuesToBeInSet",
-            {"column": "laterality", "value_set": ["L", "R"]},
-            must,
-            "A breast is left or right.",
-        ),
-        (
-            "ExpectColumnValuesToBeInSet",
-            {"column": "view", "value_set": ["CC", "MLO"]},
-            must,
-            "Only whole-breast views are read.",
-        ),
-        (
-            "ExpectColumnValuesToBeInSet",
-            {"column": "cancer", "value_set": [0, 1]},
-            must,
-            "The outcome is pathology: 0 or 1.",
-        ),
-        (
-            "ExpectColumnMeanToBeBetween",
-            {"column": "cancer", "min_value": rarest, "max_value": commonest},
-            must,
-            "The share of cancers is credible: both outcomes are there.",
-        ),
-        (
-            "ExpectColumnValuesToBeBetween",
-            {"column": "row_spacing_mm", "min_value": low, "max_value": high},
-            must,
-            "A pixel has a credible size.",
-        ),
-        (
-            "ExpectColumnPairValuesToBeEqual",
-            {"column_A": "row_spacing_mm", "column_B": "column_spacing_mm"},
-            may,
-            "Pixels are square.",
-        ),
-        (
-            "ExpectColumnValuesToBeBetween",
-            {"column": "age", "min_value": youngest, "max_value": oldest},
-            may,
-            "Ages are those of screened women.",
-        ),
-        (
-            "ExpectColumnValuesToNotBeNull",
-            {"column": "age"},
-            may,
-            "Ages are stated, for the subgroups.",
-        ),
-        (
-            "ExpectColumnValuesToNotBeNull",
-            {"column": "density"},
-            may,
-            "Densities are stated, for the subgroups.",
-        ),
+        *((stated, {"column": c}, MUST, f"Every image states its {c}.") for c in STATED),
+        (unique, {"column": "image_id"}, MUST, "No image is counted twice."),
+        (one_of, {"column": "laterality", **sides}, MUST, "A breast is left or right."),
+        (one_of, {"column": "view", **views}, MUST, "Only whole-breast views are read."),
+        (one_of, {"column": "cancer", "value_set": [0, 1]}, MUST, "The outcome is 0 or 1."),
+        (mean, _between("cancer", share), MUST, "The share of cancers is credible."),
+        (within, _between("row_spacing_mm", size), MUST, "A pixel has a credible size."),
+        (equal, square, MAY, "Pixels are square."),
+        (within, _between("age", years), MAY, "Ages are those of screened women."),
+        (stated, {"column": "age"}, MAY, "Ages are stated, for the subgroups."),
+        (stated, {"column": "density"}, MAY, "Densities are stated, for the subgroups."),
     ]
+
+
+def _between(column: str, bounds: tuple[float, float]) -> dict[str, Any]:
+    return {"column": column, "min_value": bounds[0], "max_value": bounds[1]}
 
 
 def validate_images(images: pd.DataFrame, parameters: CheckParameters) -> list[dict[str, Any]]:
@@ -142,7 +100,7 @@ def _identity(configuration: Any) -> str:
     return f"{configuration.type}:{sorted(arguments.items())}"
 
 
-def _row(rule: tuple[str, dict[str, Any], str, str], result: Any) -> dict[str, Any]:
+def _row(rule: Rule, result: Any) -> dict[str, Any]:
     _, how, severity, words = rule
     found = result.result.get("unexpected_count")
     mean = result.result.get("observed_value")

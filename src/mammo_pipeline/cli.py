@@ -1,0 +1,15 @@
+"""The project's own commands beside Kedro's: `kedro promote` and `kedro dvc-stages`."""
+
+import click
+
+from mammo_pipeline.dvc_stages import dvc_stages
+from mammo_pipeline.promote import promote
+
+
+@click.group(name="mammo_pipeline")
+def cli() -> None:
+    """Commands of mammo_pipeline."""
+
+
+cli.add_command(promote)
+cli.add_command(dvc_stages)
