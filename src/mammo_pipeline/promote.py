@@ -45,7 +45,7 @@ def promote(
     click.echo(describe(model, entry))
     if command := server_command(config.tracking_uri):
         click.echo(f"  see       {command}")
-    click.echo(f"  next      kedro run --env {env or 'base'} --pipelines score")
+    click.echo(f"  next      kedro run {f'--env {env} ' if env else ''}--pipelines score")
 
 
 def describe(model: str, entry: Promotion) -> str:

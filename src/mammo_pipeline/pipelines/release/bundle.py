@@ -1,0 +1,132 @@
+"""The files of a released model, and the check that it says what its members say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from shutil import copyfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+    from mammo_pipeline.mammo.standard import Standard
+
+
+def build_members(
+    ensemble: Mapping[str, Any], readers: Mapping[str, Callable[[], dict[str, np.ndarray]]]
+) -> dict[str, keras.Model]:
+    """Returns the ensemble's members as Keras models, in its order.
+
+    Raises:
+        ValueError: A member is missing, or its weights changed since the ensemble was frozen.
+    """
+    from mammo_pipeline.mammo.ensembling import check_members, read_members
+
+    arrays = read_members(ensemble, readers)
+    check_members(ensemble, arrays)
+    return {name: _build_member(ensemble["network"], found) for name, found in arrays.items()}
+
+
+def _build_member(network: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> keras.Model:
+    from mammo_pipeline.mammo.networks.dreamnet import build_image_net, read_network
+    from mammo_pipeline.mammo.networks.predict import assign_variables
+
+    # Seed and prevalence only set the starting weights, all of which are replaced.
+    model = build_image_net(read_network(dict(network)), seed=0, prevalence=0.5)
+    assign_variables({variable.path: variable for variable in model.weights}, arrays)
+    return model
+
+
+def write_artifacts(
+    folder: Path,
+    members: Mapping[str, keras.Model],
+    records: Mapping[str, Any],
+    pages: Mapping[str, Path],
+) -> dict[str, Path]:
+    """Returns artifact name to the file written for it: members, JSON records and pages."""
+    artifacts = {}
+    for place, model in enumerate(members.values()):
+        artifacts[member_artifact(place)] = folder / f"{member_artifact(place)}.keras"
+        model.save(artifacts[member_artifact(place)])
+    for name, record in records.items():
+        artifacts[name] = folder / f"{name}.json"
+        artifacts[name].write_text(json.dumps(record, indent=1, allow_nan=False))
+    for name, page in pages.items():
+        artifacts[name] = folder / page.name
+        copyfile(page, artifacts[name])
+    return artifacts
+
+
+def member_artifact(place: int) -> str:
+    """Returns the artifact name of the member at `place`.
+
+    >>> member_artifact(3)
+    'member_03'
+    """
+    return f"member_{place:02d}"
+
+
+def describe_model(
+    ensemble: Mapping[str, Any], standard: Standard, artifacts: Mapping[str, Path]
+) -> dict[str, Any]:
+    """Returns the model config: members, calibration, standard of the images, digest of each file.
+
+    Raises:
+        ValueError: The ensemble is not one that the serving file can express.
+    """
+    calibration = ensemble["calibration"]
+    if calibration["method"] != "platt":
+        raise ValueError(
+            f"the serving file knows the calibration 'platt', found {calibration['method']!r}"
+        )
+    shape_px = list(ensemble["network"]["image_shape"])
+    if shape_px != list(standard.shape_px):
+        raise ValueError(
+            f"the network was made for canvases of {shape_px}, standardize now makes "
+            f"{list(standard.shape_px)}. Run the rooms from train on again."
+        )
+    weights = [float(member["weight"]) for member in ensemble["members"]]
+    if not weights or min(weights) <= 0:
+        raise ValueError(f"every member needs a positive weight, found {weights}")
+    return {
+        "members": [
+            {"artifact": member_artifact(place), "weight": weight}
+            for place, weight in enumerate(weights)
+        ],
+        "aggregation": ensemble["aggregation"],
+        "standard": {**asdict(standard), "shape_px": shape_px},
+        "slope": float(calibration["slope"]),
+        "intercept": float(calibration["intercept"]),
+        "digests": {
+            name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in artifacts.items()
+        },
+    }
+
+
+def compare_served(
+    served: Any, ensemble: Mapping[str, Any], members: Mapping[str, keras.Model], images: np.ndarray
+) -> float:
+    """Returns the largest difference of the ensemble's logit, served against members in memory.
+
+    It is taken relative to the logit where that is above 1. Logits, not probabilities: near 0 and
+    1 two probabilities agree whatever the model.
+
+    Args:
+        served: The logged model, loaded again.
+        ensemble: The frozen ensemble.
+        members: The models that were saved.
+        images: uint16 (n, rows, columns, 1).
+    """
+    from mammo_pipeline.mammo.ensembling import mean_logits
+
+    outputs = [np.asarray(model(images, training=False)).reshape(-1) for model in members.values()]
+    weights = [member["weight"] for member in ensemble["members"]]
+    expected = mean_logits(np.stack(outputs, axis=1), weights)
+    found = served.unwrap_python_model().mean_logits(images)
+    return float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max())

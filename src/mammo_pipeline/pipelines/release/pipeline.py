@@ -1,0 +1,39 @@
+"""Room `release`: the ensemble becomes a registered model version, and passes the gate or not."""
+
+from kedro.pipeline import Pipeline, node
+
+from mammo_pipeline.pipelines.release import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Returns the room's pipeline."""
+    return Pipeline(
+        [
+            node(
+                nodes.judge_release,
+                inputs=["evaluation", "device_probe", "contract", "params:release"],
+                outputs="release_gates",
+                name="judge_release",
+            ),
+            node(
+                nodes.register_ensemble,
+                inputs=[
+                    "ensemble",
+                    "sweep_members",
+                    "evaluation",
+                    "audit_page",
+                    "release_gates",
+                    "params:standardize",
+                    "params:release",
+                ],
+                outputs="release",
+                name="register_ensemble",
+            ),
+            node(
+                nodes.close_study,
+                inputs=["release", "evaluation", "device_probe", "audit_page"],
+                outputs=None,
+                name="close_study",
+            ),
+        ]
+    )

@@ -1,0 +1,192 @@
+"""dvc.yaml says what pipelines and catalog say, and a change reruns what it touches, no more."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from kedro.pipeline import Pipeline, node
+
+from mammo_pipeline.dvc_stages import (
+    StageError,
+    describe_stage,
+    dvc_stages,
+    read_catalog,
+    render_stages,
+)
+from mammo_pipeline.pipeline_registry import ROOMS
+
+ROOT = Path(__file__).parents[1]
+
+
+class Project:
+    def __init__(self, path: Path) -> None:
+        self.project_path = path
+
+
+@pytest.fixture(scope="module")
+def stages() -> dict:
+    return yaml.safe_load(render_stages(ROOT, "demo"))["stages"]
+
+
+def test_dvc_yaml_agrees_with_pipelines_and_catalog():
+    result = CliRunner().invoke(dvc_stages, ["--check"], obj=Project(ROOT))
+    assert result.exit_code == 0, result.output
+
+
+def test_there_is_one_stage_a_room_in_the_order_of_the_story(stages):
+    assert list(stages) == [room for room in ROOMS if room != "score"]
+
+
+def test_every_stage_depends_on_its_own_folder_and_on_globals(stages):
+    for room, stage in stages.items():
+        assert f"src/mammo_pipeline/pipelines/{room}" in stage["deps"]
+        assert {"conf/demo/globals.yml": None} in stage["params"]
+        assert stage["cmd"] == f"kedro run --env demo --pipelines {room}"
+
+
+def test_a_source_file_reruns_only_the_rooms_that_import_it(stages):
+    bias = "src/mammo_pipeline/mammo/bias.py"
+    assert bias in stages["evaluate"]["deps"]
+    assert bias not in stages["standardize"]["deps"]
+    assert "src/mammo_pipeline/mammo/standard.py" in stages["standardize"]["deps"]
+    assert not any("tracking" in path for stage in stages.values() for path in stage["deps"])
+
+
+def test_names_and_keys_of_patients_are_not_in_dvc(stages):
+    text = yaml.safe_dump(stages)
+    catalog = read_catalog(ROOT, "demo")
+    private = [e for e in catalog.values() if (e.get("metadata") or {}).get("dvc") == "private"]
+    assert private
+    for entry in private:
+        assert entry["filepath"] not in text
+
+
+CATALOG = {
+    "table": {"type": "pandas.CSVDataset", "filepath": "data/table.csv"},
+    "key": {"type": "x.Key", "filepath": "conf/local/key", "metadata": {"dvc": "private"}},
+    "journal": {"type": "x.Place", "filepath": "data/journal", "metadata": {"dvc": "persist"}},
+    "page": {"type": "x.Report", "filepath": "data/page.html"},
+    "figures": {"type": "x.Json", "filepath": "data/f.json", "metadata": {"mlflow": "metrics"}},
+}
+
+
+def describe(*nodes) -> dict:
+    return describe_stage("check", Pipeline(list(nodes)), CATALOG, ROOT, "demo")
+
+
+def work(*_):
+    """Stands in for a node."""
+
+
+def test_marks_of_the_catalog_become_deps_outs_and_metrics():
+    stage = describe(
+        node(work, ["table", "key", "journal", "params:check"], ["page", "figures"], name="a")
+    )
+    assert "data/table.csv" in stage["deps"]
+    assert stage["outs"] == [
+        {"data/journal": {"persist": True}},
+        "data/page.html",
+        "data/page.json",
+    ]
+    assert stage["metrics"] == ["data/f.json"]
+    assert {"conf/base/parameters/check.yml": None} in stage["params"]
+    assert "conf/local/key" not in str(stage)
+
+
+def test_what_stays_within_a_room_needs_no_file():
+    stage = describe(
+        node(work, "table", "memory", name="a"), node(work, "memory", "page", name="b")
+    )
+    assert "memory" not in str(stage)
+
+
+def test_an_output_without_a_catalog_entry_is_refused():
+    with pytest.raises(StageError, match=r"room check: lost .*conf/base/catalog/check\.yml"):
+        describe(node(work, "table", "lost", name="a"))
+
+
+def test_a_stale_file_fails_the_check_and_says_what_to_run(monkeypatch, tmp_path):
+    monkeypatch.setattr("mammo_pipeline.dvc_stages.render_stages", lambda *_: "stages: {}\n")
+    project = Project(tmp_path)
+    assert CliRunner().invoke(dvc_stages, [], obj=project).exit_code == 0
+    assert CliRunner().invoke(dvc_stages, ["--check"], obj=project).exit_code == 0
+    (tmp_path / "dvc.yaml").write_text("stages: {other: {}}\n")
+    result = CliRunner().invoke(dvc_stages, ["--check"], obj=project)
+    assert result.exit_code == 1
+    assert "kedro dvc-stages --env demo" in result.output
+
+
+STUB = """
+import hashlib, pathlib, sys
+reads, writes = sys.argv[1].split(","), sys.argv[2].split(",")
+total = hashlib.sha256()
+for name in reads:
+    path = pathlib.Path(name)
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        total.update(file.read_bytes() if file.is_file() else b"")
+for name in writes:
+    pathlib.Path(name).parent.mkdir(parents=True, exist_ok=True)
+    pathlib.Path(name).write_text(name + total.hexdigest())
+"""
+
+
+# A part of the story is enough, and DVC needs half a second a stage.
+CHAIN = ("standardize", "patches", "train", "sweep")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch, stages):
+    """A DVC repository with real stages, whose commands only hash what they depend on."""
+    from dvc.repo import Repo
+
+    for folder in ("src", "conf"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__py*"))
+    (tmp_path / "stub.py").write_text(STUB)
+    kept = {room: stub(stages[room]) for room in CHAIN}
+    made = {path for stage in kept.values() for path in list_outs(stage)}
+    for path in {path for stage in kept.values() for path in stage["deps"]} - made:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        if not (tmp_path / path).exists():
+            (tmp_path / path).write_text(path)
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": kept}, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+    return Repo.init(no_scm=True)
+
+
+def list_outs(stage: dict) -> list[str]:
+    """Returns the paths that a stage writes."""
+    outs = [out if isinstance(out, str) else next(iter(out)) for out in stage["outs"]]
+    return [*outs, *stage.get("metrics", [])]
+
+
+def stub(stage: dict) -> dict:
+    """Returns the stage with a command that writes, into each output, a hash of all it reads."""
+    reads = [*stage["deps"], *(path for entry in stage["params"] for path in entry)]
+    words = [sys.executable, "-I", "-S", "stub.py", ",".join(reads), ",".join(list_outs(stage))]
+    return {**stage, "cmd": " ".join(words)}
+
+
+def change(path: Path) -> None:
+    """Adds one parameter to the only room of a parameters file."""
+    content = yaml.safe_load(path.read_text())
+    room = next(iter(content))
+    content[room]["changed"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_text(yaml.safe_dump(content))
+
+
+def names(stages) -> set[str]:
+    """Returns the names of stages that DVC has run."""
+    return {stage.name for stage in stages}
+
+
+def test_a_changed_parameter_of_train_reruns_train_and_what_follows(repository, tmp_path):
+    assert names(repository.reproduce()) == set(CHAIN)
+    change(tmp_path / "conf/demo/parameters/train.yml")
+    assert names(repository.reproduce()) == {"train", "sweep"}
+    assert names(repository.reproduce()) == set()

@@ -1,0 +1,19 @@
+"""What goes to MLflow is text that shows its type, and never a path."""
+
+import pytest
+
+from mammo_pipeline.tracking.names import as_text, clean_name
+
+
+@pytest.mark.parametrize("path", ["C:\\exams", "/archive/JANE^DOE.dcm", "exams/one"])
+def test_a_path_of_any_system_is_withheld(path):
+    assert as_text(path) == "withheld: looks like a path"
+
+
+def test_a_list_of_paths_is_withheld_too():
+    assert as_text(["/archive/a", 1]) == "withheld: looks like a path"
+
+
+def test_a_name_that_mlflow_would_refuse_is_made_acceptable():
+    assert clean_name("sensitivity@A:50 to 59") == "sensitivity_A_50 to 59"
+    assert len(clean_name("x" * 300)) == 250
