@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_archive import draw_breast
 
 from mammo_pipeline.mammo import geometry
 from mammo_pipeline.mammo.standard import trace
+from small_archive import draw_breast
 
 
 @pytest.mark.parametrize("flips", [(False, False), (True, False), (False, True), (True, True)])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_archive import draw_breast
 
 from mammo_pipeline.mammo.fates import RefusedError
 from mammo_pipeline.mammo.mask import find_breast
+from small_archive import draw_breast
 
 
 def test_a_marker_is_not_the_breast():

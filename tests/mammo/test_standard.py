@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pydicom.uid import JPEG2000Lossless
-from small_archive import draw_breast, mammogram
 
 from mammo_pipeline.mammo.geometry import Transform
 from mammo_pipeline.mammo.standard import Standard, standardize_file
+from small_archive import draw_breast, mammogram
 
 STANDARD = Standard(0.8, (288, 224), 0.6, 2.4, 0.5)
 IMAGE = {

@@ -1,0 +1,231 @@
+"""Room `drift`: score the later cohort, compare it feature by feature, show what moved."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mammo_pipeline.closing import closing_block
+from mammo_pipeline.datasets.store import StoredImages
+from mammo_pipeline.mammo import ensembling
+from mammo_pipeline.mammo.calibration import apply_calibration
+from mammo_pipeline.mammo.drift import (
+    VERDICTS,
+    Feature,
+    Thresholds,
+    compare_features,
+    summarise_drift,
+)
+from mammo_pipeline.pipelines.drift.parameters import DriftParameters
+
+Members = dict[str, Callable[[], dict[str, np.ndarray]]]
+
+log = logging.getLogger(__name__)
+
+
+def score_current_images(
+    ensemble: dict[str, Any],
+    sweep_members: Members,
+    current_store: StoredImages,
+    parameters: DriftParameters,
+) -> pd.DataFrame:
+    """Returns image_id and the ensemble's uncalibrated logit of each standardized current image."""
+    ready = current_store.index[current_store.index["position"] >= 0]
+    logits = ensembling.score_images(
+        ensemble,
+        ensembling.read_members(ensemble, sweep_members),
+        current_store.pixels,
+        ready["position"].to_numpy(),
+        parameters.batch,
+    )
+    return ready[["image_id"]].assign(logit=logits).reset_index(drop=True)
+
+
+def compare_cohorts(
+    cohort: pd.DataFrame,
+    store: StoredImages,
+    current_images: pd.DataFrame,
+    current_store: StoredImages,
+    ensemble: dict[str, Any],
+    tune_scores: pd.DataFrame,
+    current_scores: pd.DataFrame,
+    parameters: DriftParameters,
+) -> dict[str, Any]:
+    """Returns the record of drift: one entry a feature, the verdict of each group and overall.
+
+    The reference is train and tune. Scores exist on tune only, of the reference, and are compared
+    with tune alone. The test set is not looked at.
+    """
+    reference = join_features(cohort[cohort["side"] != "test"], store)
+    current = join_features(current_images, current_store)
+    settings = collect_settings(parameters)
+    listed = list_features(reference, parameters)
+    features = compare_features(reference, current, listed, **settings)
+    tune = add_scores(reference, score_tune(ensemble, tune_scores))
+    scored = add_scores(current, calibrate(ensemble, current_scores))
+    scores = [Feature("calibrated logit", "numeric", "score")]
+    features += compare_features(tune, scored, scores, **settings)
+    groups = summarise_drift(features)
+    return {
+        "verdict": max((g["verdict"] for g in groups.values()), key=VERDICTS.index),
+        "groups": groups,
+        "count": count_cohorts(reference, current, current_images),
+        "device_mix": count_devices(reference, current),
+        "thresholds": {"watch": parameters.watch_psi, "drift": parameters.drift_psi},
+        "how": describe_method(parameters),
+        "features": features,
+    }
+
+
+def collect_settings(parameters: DriftParameters) -> dict[str, Any]:
+    """Returns the settings that every comparison shares, the source of chance among them."""
+    return {
+        "thresholds": Thresholds(parameters.watch_psi, parameters.drift_psi),
+        "bins": parameters.bins,
+        "repeats": parameters.repeats,
+        "level": parameters.level,
+        "rng": np.random.default_rng(parameters.seed),
+    }
+
+
+def add_scores(images: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Returns image_id, patient_id and score of the images that have one."""
+    return images[["image_id", "patient_id"]].merge(scores, on="image_id")
+
+
+def join_features(images: pd.DataFrame, store: StoredImages) -> pd.DataFrame:
+    """Returns the standardized images with the features of their pixels before and after."""
+    ready = store.index[store.index["position"] >= 0]
+    return images.merge(ready, on="image_id", suffixes=("", "_stored"))
+
+
+def list_features(reference: pd.DataFrame, parameters: DriftParameters) -> list[Feature]:
+    """Returns what is compared: the columns named in the parameters, then every pixel feature.
+
+    Raises:
+        ValueError: A named column does not exist.
+    """
+    known = [str(column) for column in reference]
+    absent = [c.name for c in parameters.columns if c.name not in known]
+    if absent:
+        raise ValueError(
+            f"drift.columns names {absent}, which the images do not have; they have "
+            f"{sorted(c for c in known if not c.startswith(('before_', 'after_')))}."
+        )
+    named = [Feature(c.name, c.kind, c.group) for c in parameters.columns]
+    pixels = [
+        Feature(column, "numeric", group)
+        for group in ("before", "after")
+        for column in known
+        if column.startswith(f"{group}_")
+    ]
+    return named + pixels
+
+
+def score_tune(ensemble: dict[str, Any], tune_scores: pd.DataFrame) -> pd.DataFrame:
+    """Returns image_id and the frozen ensemble's calibrated logit of each tune image."""
+    members = ensemble["members"]
+    logits = ensembling.mean_logits(
+        tune_scores[[member["name"] for member in members]],
+        [member["weight"] for member in members],
+    )
+    return calibrate(ensemble, tune_scores[["image_id"]].assign(logit=logits))
+
+
+def calibrate(ensemble: dict[str, Any], scores: pd.DataFrame) -> pd.DataFrame:
+    """Returns image_id and the calibrated logit."""
+    calibrated = apply_calibration(ensemble["calibration"], scores["logit"])
+    return scores[["image_id"]].assign(**{"calibrated logit": calibrated})
+
+
+def count_cohorts(
+    reference: pd.DataFrame, current: pd.DataFrame, current_images: pd.DataFrame
+) -> dict[str, int]:
+    """Returns images and patients of both sides, and the current images without features."""
+    return {
+        "reference_images": len(reference),
+        "reference_patients": int(reference["patient_id"].nunique()),
+        "current_images": len(current),
+        "current_patients": int(current["patient_id"].nunique()),
+        "current_refused": len(current_images) - len(current),
+    }
+
+
+def count_devices(reference: pd.DataFrame, current: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Returns how many images of each device are on each side."""
+    counts = [table["device"].value_counts() for table in (reference, current)]
+    names = sorted(set(counts[0].index) | set(counts[1].index))
+    return {
+        str(name): {
+            "reference": int(counts[0].get(name, 0)),
+            "current": int(counts[1].get(name, 0)),
+        }
+        for name in names
+    }
+
+
+def describe_method(parameters: DriftParameters) -> str:
+    """Returns how the figures were computed, for the page and the record."""
+    share = f"{parameters.level:.0%}"
+    return (
+        f"PSI over {parameters.bins} bins of equal count of the reference (a category is a bin; "
+        "values beyond the reference and missing ones have their own), half a case added to each. "
+        f"Interval: bootstrap by patient, {parameters.repeats} draws, {share}; resampling raises a "
+        f"PSI, so the interval may lie above its value. Chance: the {share} quantile of the PSI "
+        "when all patients are dealt anew to both sides; a PSI within it is called stable. "
+        "Kolmogorov-Smirnov on patient means, chi-square on one value a patient."
+    )
+
+
+def write_drift_page(
+    drift: dict[str, Any],
+    ensemble: dict[str, Any],
+    tune_scores: pd.DataFrame,
+    current_scores: pd.DataFrame,
+) -> dict[str, Any]:
+    """Returns the drift page as a report."""
+    from mammo_pipeline.pipelines.drift import page
+
+    scores = {
+        "reference (tune)": score_tune(ensemble, tune_scores)["calibrated logit"],
+        "current": calibrate(ensemble, current_scores)["calibrated logit"],
+    }
+    return {
+        "title": "Drift of the current cohort",
+        "subtitle": "Each feature of the current cohort against train and tune.",
+        "verdict": {
+            "state": "passed" if drift["verdict"] == "stable" else "info",
+            "text": page.state_result(drift),
+        },
+        "facts": {name.replace("_", " "): n for name, n in drift["count"].items()},
+        "sections": [
+            page.show_groups(drift),
+            page.show_devices(drift),
+            page.show_pixels(drift),
+            page.show_features(drift),
+            page.show_scores(drift, scores),
+            page.show_method(drift),
+        ],
+        "footer": {"reference data version": ensemble["data_version"]},
+    }
+
+
+def close_drift(drift: dict[str, Any], drift_page: dict[str, Any]) -> None:
+    """Logs the block with which the room ends; the page is loaded, so it has been written."""
+    count = drift["count"]
+    rows = {
+        "reference": f"{count['reference_images']} images of {count['reference_patients']} "
+        "patients, train and tune",
+        "current": f"{count['current_images']} images of {count['current_patients']} patients, "
+        f"{count['current_refused']} refused",
+    }
+    rows |= {
+        name: f"{group['verdict']}: {group['drift']} drifted and {group['watch']} to watch of "
+        f"{group['features']} features"
+        for name, group in drift["groups"].items()
+    }
+    log.info(closing_block("drift", rows, drift_page["page"]))

@@ -1,0 +1,51 @@
+"""Room `drift`: whether a later cohort still looks like the one that the model was made on."""
+
+from kedro.pipeline import Pipeline, node
+
+from mammo_pipeline.pipelines.drift import nodes
+from mammo_pipeline.pipelines.ingest.nodes import index_files
+from mammo_pipeline.pipelines.standardize.nodes import standardize_images
+
+COMPARED = ["cohort", "store", "current_images", "current_store", "ensemble", "tune_scores"]
+COMPARED += ["current_scores", "params:drift"]
+
+
+def create_pipeline() -> Pipeline:
+    """Returns the room's pipeline."""
+    return Pipeline(
+        [
+            node(
+                index_files,
+                inputs=["current_dicom", "pseudonym_key", "params:ingest"],
+                outputs=["current_images", "current_files", "current_private"],
+                name="index_current_files",
+            ),
+            node(
+                standardize_images,
+                inputs=["current_images", "current_dicom", "pseudonym_key", "params:standardize"],
+                outputs="current_store",
+                name="standardize_current_images",
+            ),
+            node(
+                nodes.score_current_images,
+                inputs=["ensemble", "sweep_members", "current_store", "params:drift"],
+                outputs="current_scores",
+                name="score_current_images",
+            ),
+            node(
+                nodes.compare_cohorts,
+                inputs=COMPARED,
+                outputs="drift",
+                name="compare_cohorts",
+            ),
+            node(
+                nodes.write_drift_page,
+                inputs=["drift", "ensemble", "tune_scores", "current_scores"],
+                outputs="drift_page",
+                name="write_drift_page",
+            ),
+            node(
+                nodes.close_drift, inputs=["drift", "drift_page"], outputs=None, name="close_drift"
+            ),
+        ]
+    )

@@ -1,0 +1,167 @@
+"""What stands behind the figures, as sections of the audit page: cohort, data, model, others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mammo_pipeline.pipelines.evaluate.page import NAMES, Section
+
+# Counts that the flat record of metrics holds as floats.
+COUNTED = {"members", "members_offered", "tune_breasts", "tune_positives"}
+
+# BCSC: 1.68 M digital screens. The challenge, NYU, Ribli and MammoScreen publish AUROC on their
+# own cases; the reader study gives readers without and with the software.
+PUBLISHED = [
+    ["BCSC, 1.68 million digital screens", "recall rate", 0.116],
+    ["BCSC", "sensitivity", 0.869],
+    ["BCSC", "specificity", 0.889],
+    ["BCSC", "positive predictive value", 0.044],
+    ["BCSC", "detection, per 1000 screens", 5.1],
+    ["DREAM challenge, top algorithm, US", "AUROC", 0.858],
+    ["DREAM challenge, top algorithm, Sweden", "AUROC", 0.903],
+    ["DREAM challenge, ensemble with radiologist", "AUROC", 0.942],
+    ["NYU", "AUROC", 0.895],
+    ["Faster R-CNN (Ribli), INbreast", "AUROC", 0.95],
+    ["MammoScreen reader study, without the software", "AUROC", 0.769],
+    ["MammoScreen reader study, with the software", "AUROC", 0.797],
+]
+
+
+def show_flow(flow: Mapping[str, Any]) -> Section:
+    """Returns the flow from files found to images scored."""
+    steps = [
+        ("files found", flow["found"], "accepted + quarantined + duplicate + other"),
+        ("accepted as images", flow["accepted"], "in the cohort + outside it"),
+        ("quarantined", flow["quarantined"], "by reason below"),
+        ("duplicates", flow["duplicate"], ""),
+        ("other objects", flow["other"], "by reason below"),
+        ("outside the cohort", flow["outside_cohort"], ""),
+        ("in the cohort", flow["cohort"], "train + tune + test"),
+        ("train", flow["train"], ""),
+        ("tune", flow["tune"], ""),
+        ("test", flow["test"], "scored + refused"),
+        ("standardized, all sides", flow["standardized"], ""),
+        ("refused for their pixels, all sides", flow["refused"], "by reason below"),
+        ("test images refused", flow["test_refused"], ""),
+        ("test images scored", flow["scored"], ""),
+    ]
+    reasons = [[f"file: {why}", n] for why, n in flow["not_used_by_reason"].items()]
+    reasons += [[f"image: {why}", n] for why, n in flow["refused_by_reason"].items()]
+    why = {"columns": ["not used because", "n"], "rows": reasons, "caption": "Reasons"}
+    return {
+        "title": "Cohort flow",
+        "text": "Every file that was found is in exactly one row of each sum; the run stops when "
+        "a sum does not hold.",
+        "table": [
+            {"columns": ["step", "n", "adds up as"], "rows": [list(step) for step in steps]},
+            *([why] if reasons else []),
+        ],
+    }
+
+
+def show_contract(contract: Mapping[str, Any]) -> Section:
+    """Returns the verdict of the data contract and its broken rules."""
+    broken = [rule for rule in contract["rules"] if not rule["held"]]
+    rows = [[rule["rule"], rule["severity"], rule["found"], rule["n"]] for rule in broken]
+    state = "kept" if contract["passed"] else "broken"
+    section: Section = {
+        "title": "Data contract",
+        "text": f"The contract is {state}: {len(contract['rules'])} rules, {len(broken)} broken.",
+    }
+    columns = ["broken rule", "severity", "found", "n"]
+    return section | ({"table": {"columns": columns, "rows": rows}} if rows else {})
+
+
+def show_probe(probe: Mapping[str, Any]) -> Section:
+    """Returns the device probe before and after standardization."""
+    names = {"before": "fixed resize of the frame", "after": "standardized canvas"}
+    rows = []
+    for when, name in names.items():
+        found = probe[when]
+        shown = found["auc"] if found["auc"] is not None else f"not probed: {found['reason']}"
+        bounds = [found["low"], found["high"]]
+        rows.append([name, shown, *bounds, found.get("images"), found.get("patients")])
+    return {
+        "title": "Device probe",
+        "text": "AUC with which a classifier tells one device from the rest, by plain features of "
+        f"the image; 0.5 is chance. {probe['after'].get('how', '')}",
+        "table": {"columns": ["images", "AUC", "low", "high", "n", "patients"], "rows": rows},
+    }
+
+
+def show_making(
+    ensemble: Mapping[str, Any], metrics: Mapping[str, float], train: Mapping[str, Any]
+) -> Section:
+    """Returns how the model was made: members, calibration, figures on tune and on training."""
+    members = [[m["name"], m["weight"], m["sha256"][:12]] for m in ensemble["members"]]
+    fitted = ensemble["calibration"]
+    text = (
+        f"Image logits are averaged over members by weight; a breast is the "
+        f"{ensemble['aggregation']} of its images; probability = 1 / (1 + exp(-("
+        f"{fitted['slope']:.4f} logit {fitted['intercept']:+.4f}))), fitted on {fitted['n']} tune "
+        f"breasts.\n\n{ensemble['note']}"
+    )
+    learnt = [[name, value] for name, value in flatten_numbers(train).items()]
+    return {
+        "title": "How the model was made",
+        "text": text,
+        "table": [
+            {"columns": ["member", "weight", "digest"], "rows": members, "caption": "Members"},
+            _as_table("On tune", metrics),
+            {"columns": ["figure", "value"], "rows": learnt, "caption": "Training ladder"},
+        ],
+    }
+
+
+def _as_table(caption: str, metrics: Mapping[str, float]) -> dict[str, Any]:
+    rows = [
+        [name.replace("_", " "), int(value) if name in COUNTED else value]
+        for name, value in metrics.items()
+    ]
+    return {"columns": ["figure", "value"], "rows": rows, "caption": caption}
+
+
+def flatten_numbers(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Returns the numbers of a nested record by their path, in order.
+
+    >>> flatten_numbers({"a": {"b": 1}, "c": "text"})
+    {'a b': 1}
+    """
+    flat: dict[str, float] = {}
+    for key, value in record.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            flat |= flatten_numbers(value, f"{name} ")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            flat[name] = value
+    return flat
+
+
+def show_benchmarks(evaluation: Mapping[str, Any]) -> Section:
+    """Returns published figures beside ours, with the caution that they need."""
+    count = evaluation["count"]
+    ours: dict[str, Any] = {NAMES[name]: evaluation[name] for name in NAMES}
+    share = count["positives"] / count["breasts"]
+    rows = [[who, what, value, ours.get(str(what))] for who, what, value in PUBLISHED]
+    return {
+        "title": "Beside published figures",
+        "text": f"These are other women, other devices and other definitions. {share:.1%} of the "
+        "breasts here have cancer, against about 0.5 % of women in screening: positive predictive "
+        "value, recall rate and detection depend on that share and do not compare. Standing beside "
+        "a published figure is no evidence of equal skill.",
+        "table": {"columns": ["published by", "figure", "theirs", "here"], "rows": rows},
+    }
+
+
+def show_limits(evaluation: Mapping[str, Any], ensemble: Mapping[str, Any]) -> Section:
+    """Returns what these figures cannot tell."""
+    return {
+        "title": "Limits",
+        "text": "For research use only: no figure here supports a clinical decision.\n\nIntervals "
+        "cover the draw of patients, not the draw of training runs, sites or years. Wilson "
+        "intervals take breasts as independent. Outcomes are as good as the label table: a cancer "
+        "that was never diagnosed counts as none.\n\n"
+        f"Images without an outcome were scored and not measured: "
+        f"{evaluation['count']['images_without_outcome']}. Members: {len(ensemble['members'])}.",
+    }

@@ -1,0 +1,218 @@
+"""One self-contained HTML page from a plain report, and the report's twin without pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+VERDICTS = {"passed", "failed", "info"}
+KEYS = {"title", "subtitle", "verdict", "facts", "sections", "footer"}
+SECTION_KEYS = {"title", "text", "table", "chart", "image", "caption"}
+HARMFUL = ("<script", "javascript:", "<foreignobject")
+DASH = "–"
+
+
+def render_page(report: Mapping[str, Any]) -> str:
+    """Returns the page as HTML: no script, no outside request, light, dark and on paper.
+
+    Args:
+        report: A plain dictionary:
+            title, subtitle: Text.
+            verdict: {state: passed | failed | info, text}.
+            facts: Name to value, shown on top.
+            sections: Each has title, and any of text (blank lines part paragraphs), table
+                ({columns, rows, note, caption} or a list of them), chart (SVG text from
+                `reporting.charts`, or a list), image (a data URI) and caption (also its alt text).
+            footer: Name to value: data version, commit, date, command.
+            A cell is text, a number, None, a figure ({value, low, high, ...}) or {text, state}
+            with state passed, failed, warn or info.
+
+    Raises:
+        ValueError: A key or a verdict is unknown, a row does not fit its columns, an image is not
+            a data URI, or a chart is not SVG.
+    """
+    report = plain(report)
+    check_report(report)
+    known: dict[str, Any] = {"subtitle": None, "verdict": None, "facts": {}, "footer": {}}
+    sections = [dict.fromkeys(SECTION_KEYS) | section for section in report["sections"]]
+    shown = known | dict(report) | {"sections": [_fill_tables(section) for section in sections]}
+    return _template().render(report=shown)
+
+
+def _fill_tables(section: dict[str, Any]) -> dict[str, Any]:
+    empty = {"note": None, "caption": None}
+    return section | {"table": [empty | table for table in as_list(section["table"])]}
+
+
+def check_report(report: Mapping[str, Any]) -> None:
+    """Refuses a report that the page would show wrongly, saying where."""
+    _refuse_unknown("report", report, KEYS)
+    verdict = report.get("verdict")
+    if verdict and verdict["state"] not in VERDICTS:
+        raise ValueError(f"verdict {verdict['state']!r}; expected one of {sorted(VERDICTS)}.")
+    for section in report["sections"]:
+        where = f"section {section.get('title')!r}"
+        _refuse_unknown(where, section, SECTION_KEYS)
+        if (image := section.get("image")) and not image.startswith("data:image/"):
+            raise ValueError(f"{where}: the image must be a data URI, found {image[:40]!r}.")
+        for table in as_list(section.get("table")):
+            check_table(where, table)
+
+
+def check_table(where: str, table: Mapping[str, Any]) -> None:
+    """Refuses a table whose rows do not fit its columns."""
+    _refuse_unknown(f"the table of {where}", table, {"columns", "rows", "note", "caption"})
+    width = len(table["columns"])
+    for number, row in enumerate(table["rows"]):
+        if len(row) != width:
+            raise ValueError(f"{where}: row {number} has {len(row)} cells for {width} columns.")
+
+
+def _refuse_unknown(where: str, found: Mapping[str, Any], known: set[str]) -> None:
+    if unknown := sorted(set(found) - known):
+        raise ValueError(f"{where} has unknown keys {unknown}; known are {sorted(known)}.")
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    environment.filters |= {
+        "cell": show_cell,
+        "paragraphs": split_paragraphs,
+        "listed": as_list,
+        "inline_svg": inline_svg,
+        "is_number": is_number_column,
+        "is_prose": is_prose_column,
+        "is_narrow": is_narrow_table,
+    }
+    source = files("mammo_pipeline.reporting").joinpath("page.html").read_text("utf-8")
+    return environment.from_string(source)
+
+
+def as_list(value: Any) -> list[Any]:
+    """Returns a list: of nothing for None, of itself for one thing.
+
+    >>> as_list(None), as_list("a"), as_list(["a"])
+    ([], ['a'], ['a'])
+    """
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def split_paragraphs(text: str | None) -> list[str]:
+    """Returns the paragraphs of a text, which blank lines part."""
+    return [part.strip() for part in (text or "").split("\n\n") if part.strip()]
+
+
+def show_number(value: float | None) -> str:
+    """Returns a number as it should be read: three digits after the point, thousands apart.
+
+    >>> show_number(12345), show_number(0.84213), show_number(float("nan")), show_number(0.00012)
+    ('12 345', '0.842', '–', '1.2e-04')
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if float(value).is_integer() and not isinstance(value, float):
+        return f"{value:,}".replace(",", " ")
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}".replace(",", " ")
+    if 0 < size < 0.0005:
+        return f"{value:.1e}"
+    return f"{value:.3f}" if size < 10 else f"{value:.1f}"
+
+
+def show_figure(figure: Mapping[str, Any]) -> str:
+    """Returns a figure with its interval, or why it has no value.
+
+    >>> show_figure({"value": 0.84, "low": 0.8, "high": 0.88})
+    '0.840 (0.800 to 0.880)'
+    """
+    if figure["value"] is None:
+        return f"{DASH} ({figure.get('reason') or 'not measured'})"
+    if figure.get("low") is None:
+        return show_number(figure["value"])
+    low, high = show_number(figure["low"]), show_number(figure["high"])
+    return f"{show_number(figure['value'])} ({low} to {high})"
+
+
+def show_cell(value: Any) -> Markup | str:
+    """Returns a cell's HTML, escaped: text, number, figure or a word with a state."""
+    if isinstance(value, Mapping) and "state" in value:
+        return Markup('<span class="state {}">{}</span>').format(value["state"], value["text"])
+    if isinstance(value, Mapping):
+        if value["value"] is None:
+            why = value.get("reason") or "not measured"
+            return Markup('<span class="undefined">{}</span>').format(why)
+        head, gap, tail = show_figure(value).partition(" ")
+        return escape(head) + Markup('{}<span class="interval">{}</span>').format(gap, tail)
+    if value is None or isinstance(value, int | float):
+        return show_number(value)
+    return escape(str(value))
+
+
+def is_prose_column(table: Mapping[str, Any], column: int) -> bool:
+    """Returns whether a column holds sentences, which need room even in a narrow frame."""
+    cells = [row[column] for row in table["rows"]]
+    return any(isinstance(cell, str) and len(cell) > 32 for cell in cells)
+
+
+def is_narrow_table(table: Mapping[str, Any]) -> bool:
+    """Returns whether a table is slim enough to stand beside another."""
+    columns = range(len(table["columns"]))
+    return len(columns) <= 3 and not any(is_prose_column(table, column) for column in columns)
+
+
+def is_number_column(table: Mapping[str, Any], column: int) -> bool:
+    """Returns whether every cell of a column is a number, a figure or empty: it is set right."""
+    cells = [row[column] for row in table["rows"] if row[column] is not None]
+    return bool(cells) and all(
+        isinstance(cell, int | float) or (isinstance(cell, Mapping) and "value" in cell)
+        for cell in cells
+    )
+
+
+def inline_svg(svg: str) -> Markup:
+    """Returns a chart for the page as it is; refuses what could do more than be looked at."""
+    text = svg.strip()
+    harmful = [word for word in HARMFUL if word in text.lower()]
+    if not text.startswith("<svg") or harmful:
+        raise ValueError(f"a chart must be plain SVG; found {text[:40]!r} {harmful}.")
+    return Markup(text)
+
+
+def twin(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the report without its pictures, for the JSON file beside the page.
+
+    >>> twin({"title": "t", "sections": [{"title": "a", "chart": "<svg/>", "caption": "c"}]})
+    {'title': 't', 'sections': [{'title': 'a', 'caption': 'c'}]}
+    """
+    pictures = {"chart", "image"}
+    sections = [
+        {key: plain(value) for key, value in section.items() if key not in pictures}
+        for section in report["sections"]
+    ]
+    return plain(dict(report) | {"sections": sections})
+
+
+def plain(value: Any) -> Any:
+    """Returns a value that JSON can hold: NaN becomes None, numpy numbers become Python's."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

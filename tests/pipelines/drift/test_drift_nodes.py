@@ -1,0 +1,126 @@
+import json
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from mammo_pipeline.datasets.store import StoredImages
+from mammo_pipeline.pipelines.drift import nodes
+from mammo_pipeline.pipelines.drift.parameters import DriftParameters
+from mammo_pipeline.reporting.page import render_page, twin
+
+COLUMNS = [
+    {"name": "device", "kind": "categorical", "group": "acquisition"},
+    {"name": "row_spacing_mm", "kind": "numeric", "group": "acquisition"},
+    {"name": "age", "kind": "numeric", "group": "patient"},
+    {"name": "density", "kind": "categorical", "group": "patient"},
+]
+
+
+def settings(**changes):
+    base = {"seed": 1, "batch": 8, "columns": COLUMNS, "bins": 5, "repeats": 100, "level": 0.95}
+    return DriftParameters.model_validate(base | {"watch_psi": 0.1, "drift_psi": 0.25} | changes)
+
+
+@pytest.fixture
+def current(study):
+    """The later cohort: other devices, so another frame before and the same canvas after."""
+    rng = np.random.default_rng(12)
+    images = study["images"].iloc[:240].copy()
+    spacing = images["row_spacing_mm"] + 0.05
+    images = images.assign(
+        image_id="late-" + images["image_id"],
+        patient_id="late-" + images["patient_id"],
+        device=images["device"].replace({"alpha": "delta"}),
+        row_spacing_mm=spacing,
+        density=None,
+    ).drop(columns="cancer")
+    index = pd.DataFrame(
+        {
+            "image_id": images["image_id"].to_numpy(),
+            "position": [*range(238), -1, -1],
+            "before_width": 100 * spacing.to_numpy() + rng.normal(0, 0.1, 240),
+            "after_width": rng.normal(0, 1, 240),
+        }
+    )
+    pixels = rng.integers(2000, 5000, (238, 2, 2)).astype(np.uint16)
+    return images, StoredImages(pixels, index)
+
+
+@pytest.fixture
+def scores(frozen, members, current):
+    return nodes.score_current_images(frozen[0], members, current[1], settings())
+
+
+@pytest.fixture
+def drift(study, current, frozen, scores):
+    return nodes.compare_cohorts(
+        study["cohort"], study["store"], *current, frozen[0], study["tune_scores"], scores,
+        settings(),
+    )  # fmt: skip
+
+
+def test_every_standardized_current_image_has_a_score(scores, current):
+    assert len(scores) == 238
+    assert np.isfinite(scores["logit"]).all()
+
+
+def test_acquisition_drifts_and_standardized_pixels_do_not(drift):
+    verdicts = {name: group["verdict"] for name, group in drift["groups"].items()}
+    assert verdicts["acquisition"] == "drift"
+    assert verdicts["before"] == "drift"
+    assert verdicts["after"] == "stable"
+    assert drift["verdict"] == "drift"
+
+
+def test_the_test_set_is_no_part_of_the_reference(drift, study):
+    ready = study["store"].index.query("position >= 0")["image_id"]
+    used = study["cohort"].query("side != 'test'")["image_id"].isin(ready).sum()
+    assert drift["count"]["reference_images"] == used
+    assert {f["n_reference"] for f in drift["features"] if f["group"] != "score"} == {used}
+
+
+def test_scores_are_compared_with_tune_alone(drift, study):
+    score = next(f for f in drift["features"] if f["group"] == "score")
+    assert score["n_reference"] == len(study["tune_scores"])
+    assert score["missing_reference"] == 0
+
+
+def test_what_the_current_folder_never_states_is_not_compared(drift):
+    density = next(f for f in drift["features"] if f["feature"] == "density")
+    assert density["verdict"] == "not compared"
+
+
+def test_record_is_plain_json(drift):
+    json.dumps(drift, allow_nan=False)
+
+
+def test_page_names_the_new_device_and_sets_before_beside_after(drift, frozen, study, scores):
+    report = nodes.write_drift_page(drift, frozen[0], study["tune_scores"], scores)
+    page = render_page(report)
+    assert "Never seen in development: delta." in page
+    assert "lower after standardization for 1 of 1 features" in page
+    json.dumps(twin(report), allow_nan=False)
+
+
+def test_unknown_column_says_which_exist(study, current, frozen, scores):
+    parameters = settings(columns=[{"name": "kvp", "kind": "numeric", "group": "acquisition"}])
+    with pytest.raises(ValueError, match=r"\['kvp'\].*row_spacing_mm"):
+        nodes.compare_cohorts(
+            study["cohort"], study["store"], *current, frozen[0], study["tune_scores"], scores,
+            parameters,
+        )  # fmt: skip
+
+
+def test_watch_must_lie_below_drift():
+    with pytest.raises(ValidationError, match="must lie below"):
+        settings(watch_psi=0.3)
+
+
+def test_closing_block_tells_each_group(drift, caplog):
+    with caplog.at_level(logging.INFO):
+        nodes.close_drift(drift, {"page": "data/drift.html"})
+    assert "acquisition" in caplog.text
+    assert "data/drift.html" in caplog.text

@@ -1,0 +1,167 @@
+import json
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mammo_pipeline.pipelines.evaluate import nodes
+from mammo_pipeline.pipelines.evaluate.parameters import EvaluateParameters
+from mammo_pipeline.reporting.page import render_page, twin
+
+PROBE = {
+    "before": {"auc": 0.98, "low": 0.97, "high": 0.99, "images": 9, "patients": 3, "how": "forest"},
+    "after": {"auc": 0.61, "low": 0.55, "high": 0.66, "images": 9, "patients": 3, "how": "forest"},
+}
+RULE = {"rule": "A breast is left or right.", "severity": "critical", "held": True, "n": 9}
+CONTRACT = {"passed": True, "rules": [RULE | {"found": "0 images"}]}
+
+
+@pytest.fixture
+def parameters():
+    return EvaluateParameters(
+        seed=1,
+        batch=8,
+        sensitivity=0.8,
+        calibration_bins=5,
+        bootstrap_repeats=100,
+        level=0.95,
+        axes=["device", "density", "age_band", "views", "laterality", "lesion_kind"],
+        age_edges_years=[50, 60],
+        small_class=10,
+    )
+
+
+@pytest.fixture
+def scores(frozen, study, members, parameters):
+    return nodes.score_test_images(frozen[0], members, study["store"], study["cohort"], parameters)
+
+
+@pytest.fixture
+def measured(scores, frozen, study, parameters):
+    names = ["cohort", "store", "canvas_lesions", "files"]
+    tables = {name: study[name] for name in names}
+    return nodes.measure_test_scores(scores, frozen[0], parameters=parameters, **tables)
+
+
+def test_only_standardized_test_images_are_scored(scores, study):
+    test = study["cohort"].query("side == 'test'")
+    refused = study["store"].index.query("position < 0")["image_id"]
+    assert set(refused) & set(test["image_id"])
+    assert set(scores["image_id"]) == set(test["image_id"]) - set(refused)
+
+
+def test_image_probability_is_its_calibrated_logit(scores, frozen):
+    fitted = frozen[0]["calibration"]
+    expected = 1 / (1 + np.exp(-(fitted["slope"] * scores["logit"] + fitted["intercept"])))
+    assert np.allclose(scores["probability"], expected)
+
+
+def test_changed_weights_stop_the_scoring(frozen, study, members, parameters):
+    name = frozen[0]["members"][0]["name"]
+    members[name] = lambda: {"scale": np.float32([9.0])}
+    with pytest.raises(ValueError, match="weights changed"):
+        nodes.score_test_images(frozen[0], members, study["store"], study["cohort"], parameters)
+
+
+def test_no_test_image_is_an_error(frozen, study, members, parameters):
+    cohort = study["cohort"].assign(side="train")
+    with pytest.raises(ValueError, match="no standardized image"):
+        nodes.score_test_images(frozen[0], members, study["store"], cohort, parameters)
+
+
+def test_evaluation_is_plain_json_with_value_interval_n_and_how(measured):
+    evaluation = json.loads(json.dumps(measured[0], allow_nan=False))
+    for name in nodes.HOW:
+        assert set(evaluation[name]) == {"value", "low", "high", "n", "how", "reason"}
+    assert evaluation["auroc"]["n"] == evaluation["count"]["breasts"]
+
+
+def test_subgroups_of_every_axis_cover_all_breasts(measured):
+    evaluation = measured[0]
+    groups = pd.DataFrame(evaluation["subgroups"])
+    sizes = groups.groupby("axis")["n"].sum()
+    for axis in ("device", "density", "age_band", "views", "laterality"):
+        assert sizes[axis] == evaluation["count"]["breasts"]
+    assert groups.query("axis == 'laterality' and group == 'R'")["positives"].item() == 0
+
+
+def test_a_subgroup_of_one_class_is_null_with_its_reason(measured):
+    right = next(g for g in measured[0]["subgroups"] if g["group"] == "R")
+    assert right["auroc"]["value"] is None
+    assert "no positive" in right["auroc"]["reason"]
+
+
+def test_flow_adds_up_to_the_files_found(measured, study):
+    flow = measured[0]["flow"]
+    assert flow["found"] == len(study["files"])
+    assert flow["scored"] + flow["test_refused"] == flow["test"]
+    assert flow["test_refused"] == 3
+
+
+def test_tracked_metrics_are_the_evaluation_flat(measured):
+    evaluation, metrics = measured
+    assert metrics["auroc"] == evaluation["auroc"]["value"]
+    assert metrics["auroc_low"] == evaluation["auroc"]["low"]
+    assert all(type(value) is float for value in metrics.values())
+
+
+def test_images_without_outcome_are_counted_and_not_measured(frozen, study, parameters, scores):
+    lost = scores["exam_id"].iloc[0]
+    unknown = scores.assign(cancer=scores["cancer"].where(scores["exam_id"] != lost))
+    names = ["cohort", "store", "canvas_lesions", "files"]
+    tables = {name: study[name] for name in names}
+    evaluation, _ = nodes.measure_test_scores(unknown, frozen[0], parameters=parameters, **tables)
+    missing = int((scores["exam_id"] == lost).sum())
+    assert evaluation["count"]["images_without_outcome"] == missing
+    assert (
+        evaluation["count"]["breasts"]
+        == scores[scores["exam_id"] != lost].groupby(["exam_id", "laterality"]).ngroups
+    )
+
+
+def audit(measured, scores, frozen, **changes):
+    records = {
+        "evaluation": measured[0],
+        "test_scores": scores,
+        "ensemble": frozen[0],
+        "contract": CONTRACT,
+        "device_probe": PROBE,
+        "ensemble_metrics": frozen[1],
+        "train_metrics": {"patch_adam": {"loss": 0.5, "epochs": 3}},
+    }
+    return nodes.write_audit_page(**(records | changes))
+
+
+def test_audit_page_holds_each_part_of_the_story(measured, scores, frozen):
+    report = audit(measured, scores, frozen)
+    page = render_page(report)
+    for text in (
+        "BCSC", "0.858", "patch adam loss", "Cohort flow", "dose report", "Device probe",
+        "For research use only", "flattering", measured[0]["data_version"],
+    ):  # fmt: skip
+        assert text in page, text
+    assert "http" not in page.replace("http://www.w3.org/", "")
+    json.dumps(twin(report), allow_nan=False)
+
+
+def test_audit_page_stands_when_only_one_class_was_tested(frozen, study, parameters, scores):
+    names = ["cohort", "store", "canvas_lesions", "files"]
+    tables = {name: study[name] for name in names}
+    healthy = scores.assign(cancer=0)
+    measured = nodes.measure_test_scores(healthy, frozen[0], parameters=parameters, **tables)
+    page = render_page(audit(measured, healthy, frozen))
+    assert "no positive among" in page
+
+
+def test_audit_page_says_when_one_device_was_not_probed(measured, scores, frozen):
+    blank = {"auc": None, "low": None, "high": None, "reason": "only one device"}
+    probe = {"before": blank, "after": blank}
+    assert "only one device" in render_page(audit(measured, scores, frozen, device_probe=probe))
+
+
+def test_closing_block_gives_the_figure_and_the_page(measured, caplog):
+    with caplog.at_level(logging.INFO):
+        nodes.close_evaluation(measured[0], {"page": "data/audit.html"})
+    assert "data/audit.html" in caplog.text
+    assert f"{measured[0]['auroc']['value']:.3f}" in caplog.text

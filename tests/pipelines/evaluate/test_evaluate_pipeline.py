@@ -1,0 +1,31 @@
+import inspect
+
+from mammo_pipeline.pipelines.evaluate.pipeline import create_pipeline
+
+TAKES = {
+    "ensemble",
+    "sweep_members",
+    "store",
+    "cohort",
+    "canvas_lesions",
+    "files",
+    "contract",
+    "device_probe",
+    "ensemble_metrics",
+    "train_metrics",
+    "params:evaluate",
+}
+GIVES = {"test_scores", "evaluation", "evaluation_metrics", "audit_page"}
+
+
+def test_the_room_takes_and_gives_what_the_catalog_names():
+    pipeline = create_pipeline()
+    assert pipeline.inputs() == TAKES
+    assert pipeline.all_outputs() == GIVES
+
+
+def test_each_input_meets_the_argument_of_its_name():
+    for node in create_pipeline().nodes:
+        arguments = list(inspect.signature(node.func).parameters)
+        given = ["parameters" if i.startswith("params:") else i for i in node.inputs]
+        assert given == arguments, node.name

@@ -1,0 +1,78 @@
+"""Room `sweep`."""
+
+from __future__ import annotations
+
+from typing import get_type_hints
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mammo_pipeline.mammo.ladder.climb import climb_ladder
+from mammo_pipeline.mammo.ladder.lessons import gather_lessons
+from mammo_pipeline.mammo.networks.predict import member_logits
+from mammo_pipeline.mammo.patches import sample_patches
+from mammo_pipeline.pipelines.sweep.nodes import summarize_sweep, sweep_ladders
+from mammo_pipeline.pipelines.sweep.parameters import SweepParameters
+from mammo_pipeline.pipelines.sweep.pipeline import create_pipeline
+from mammo_pipeline.pipelines.train.parameters import TrainParameters
+from toy_study import make_ladder, make_sampling, make_study
+
+TRAIN = TrainParameters.model_validate(make_ladder(finetune_ema={"epochs": 1}).model_dump())
+SWEEP = SweepParameters.model_validate(
+    {
+        "seed": 1,
+        "trials": 2,
+        "start_from": "patch_adam",
+        "ranges": [{"path": "stages.image_adam.learning_rate", "low": 1e-4, "high": 1e-2}],
+        "random_trials": 2,
+        "prune_after_trials": 5,
+        "prune_after_epochs": 0,
+        "score_batch": 8,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    store, cohort, lesions = make_study()
+    patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
+    lessons = gather_lessons(TRAIN, store.pixels, store.index, cohort, patches)
+    patch_only = TRAIN.model_copy(update={"stages": {"patch_adam": TRAIN.stages["patch_adam"]}})
+    state = climb_ladder(patch_only, lessons, {}).states["patch_adam"]
+    journal = tmp_path_factory.mktemp("sweep") / "journal.log"
+    states = {"patch_adam": lambda: state}
+    outputs = sweep_ladders(store, cohort, patches, states, str(journal), {}, TRAIN, SWEEP)
+    return store, cohort, outputs
+
+
+def test_every_completed_trial_is_a_member_with_scores_on_tune(swept):
+    store, cohort, (members, trials, scores, _) = swept
+    assert list(members) == trials["member"].tolist() == ["trial_000", "trial_001"]
+    tune = cohort[cohort["side"] == "tune"]
+    assert set(scores["image_id"]) == set(tune["image_id"])
+    positions = store.index.set_index("image_id").loc[scores["image_id"], "position"].to_numpy()
+    network = TRAIN.network.model_dump(mode="json")
+    for name, member in members.items():
+        logits = member_logits(network, member, store.pixels, positions, batch=8)
+        np.testing.assert_allclose(scores[name], logits, rtol=1e-5)
+
+
+def test_a_trial_is_a_row_with_its_values(swept):
+    _, _, (_, trials, _, metrics) = swept
+    assert trials["stages.image_adam.learning_rate"].iloc[0] == pytest.approx(1e-3)
+    assert metrics["best_tune_auc"] == trials["tune_auc"].max()
+    assert metrics["network"] == TRAIN.network.model_dump(mode="json")
+
+
+def test_a_sweep_without_a_completed_trial_is_an_error():
+    trials = pd.DataFrame({"state": ["FAIL"], "tune_auc": [None], "reason": ["the loss is nan"]})
+    with pytest.raises(ValueError, match=r"none of 1 trials was completed.*the loss is nan"):
+        summarize_sweep(trials, TRAIN)
+
+
+def test_parameters_are_checked_by_kedro_before_any_work():
+    (node,) = create_pipeline().nodes
+    hints = get_type_hints(node.func)
+    assert (hints["train"], hints["parameters"]) == (TrainParameters, SweepParameters)
+    assert node.inputs[-2:] == ["params:train", "params:sweep"]
