@@ -9,6 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from mammo_pipeline.datasets.atomic import replace_file
+from mammo_pipeline.provenance import describe_making
 
 
 class Report(AbstractDataset[dict[str, Any], dict[str, Any]]):
@@ -32,9 +33,13 @@ class Report(AbstractDataset[dict[str, Any], dict[str, Any]]):
         return {**json.loads(self._twin.read_text()), "page": str(self._filepath)}
 
     def save(self, data: dict[str, Any]) -> None:
-        """Renders the page and writes both files."""
+        """Renders the page, its foot saying when, how and by which code, and writes both files."""
         from mammo_pipeline.reporting.page import render_page, twin
 
+        # A command line may name a folder, and a folder a patient: parameters stay out of the foot.
+        making = describe_making(Path.cwd())
+        making["command"] = making["command"].split(" --params")[0]
+        data = {**data, "footer": {**data.get("footer", {}), **making}}
         with replace_file(self._twin) as scratch:
             scratch.write_text(json.dumps(twin(data), indent=1, allow_nan=False))
         with replace_file(self._filepath) as scratch:

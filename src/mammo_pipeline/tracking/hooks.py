@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import getpass
 import hashlib
-import subprocess
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from mammo_pipeline import __version__
+from mammo_pipeline.provenance import read_commit
 from mammo_pipeline.tracking.names import flatten
 from mammo_pipeline.tracking.runs import ActiveRun, RunWriter, publish_run
 from mammo_pipeline.tracking.server import (
@@ -140,9 +140,7 @@ def describe_source(root: Path) -> dict[str, str]:
     `git.sha` ends in `+changes` when tracked files differ from the commit. `dvc.lock.sha256` is
     the version of the data; it is absent before the first `dvc repro`.
     """
-    sha = _ask_git(root, "rev-parse", "HEAD") or "unknown"
-    changed = _ask_git(root, "status", "--porcelain", "--untracked-files=no")
-    tags = {"git.sha": f"{sha}+changes" if changed else sha, "mammo_pipeline.version": __version__}
+    tags = {"git.sha": read_commit(root), "mammo_pipeline.version": __version__}
     lock = root / "dvc.lock"
     if lock.exists():
         tags["dvc.lock.sha256"] = hashlib.sha256(lock.read_bytes()).hexdigest()
@@ -159,13 +157,3 @@ def describe_command(run_params: dict[str, Any], names: list[str]) -> dict[str, 
         "mlflow.source.name": "kedro run",
         "mlflow.source.type": "LOCAL",
     }
-
-
-def _ask_git(root: Path, *question: str) -> str:
-    try:
-        answer = subprocess.run(
-            ["git", *question], cwd=root, capture_output=True, text=True, check=False, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""

@@ -1,0 +1,142 @@
+"""The climb: what each stage starts from, and how a killed one goes on."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mammo_pipeline.mammo.ladder.climb import Climb, climb_ladder, stage_key
+from mammo_pipeline.mammo.ladder.compiled import assign_state, capture_state, compile_stage
+from mammo_pipeline.mammo.ladder.lessons import Lessons, gather_lessons
+from mammo_pipeline.mammo.ladder.restore import restore_state, select_weights
+from mammo_pipeline.mammo.patches import sample_patches
+from toy_study import make_ladder, make_sampling, make_study
+
+LADDER = make_ladder(
+    patch_adam={"epochs": 8, "batch": 16},
+    image_adam={"epochs": 3, "augment": {"flip_vertical": True, "zoom": 0.1}},
+    finetune_sgd={"learning_rate": 1e-12},
+)
+
+
+@pytest.fixture(scope="module")
+def lessons() -> Lessons:
+    store, cohort, lesions = make_study(breasts=72)
+    patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
+    return gather_lessons(LADDER, store.pixels, store.index, cohort, patches)
+
+
+@pytest.fixture(scope="module")
+def checkpoints() -> dict:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def climb(lessons: Lessons, checkpoints: dict) -> Climb:
+    return climb_ladder(LADDER, lessons, checkpoints)
+
+
+def equal_states(a: dict, b: dict) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[path], b[path]) for path in a)
+
+
+def norm(state: dict) -> float:
+    trainable = [v for p, v in select_weights(state).items() if "moving" not in p]
+    return float(np.sqrt(sum(np.sum(v.astype(float) ** 2) for v in trainable)))
+
+
+def test_stars_are_told_from_discs(climb):
+    last = pd.DataFrame(climb.history).groupby("stage")["tune_auc"].last()
+    assert last["patch_adam"] > 0.9
+    assert last["finetune_sgd"] > 0.9
+
+
+def test_every_shared_weight_and_adam_variable_comes_over_to_the_bit(climb):
+    stage, patch = LADDER.stages["image_adam"], climb.states["patch_adam"]
+    model, fresh = compile_stage(LADDER.network, stage, LADDER.seed, prevalence=0.5)
+    assign_state(model, restore_state(fresh, patch, stage)[0])
+    held = capture_state(model)
+    for path, value in patch.items():
+        np.testing.assert_array_equal(held[path], value, err_msg=path)
+    assert held["optimizer/iteration"] > 0
+
+
+def test_the_report_tells_shared_from_new(climb):
+    rows = pd.DataFrame(climb.report)
+    image = rows[rows["stage"] == "image_adam"]
+    shared = image[image["action"] == "restored"]
+    assert set(shared["variable"]) == climb.states["patch_adam"].keys()
+    assert set(shared["kind"]) == {"weight", "first_moment", "second_moment", "iteration"}
+    new = image.loc[image["action"] == "new", "variable"]
+    assert {path.removeprefix("optimizer/").split("_")[0] for path in new} == {"image"}
+    assert set(rows["stage"]) == set(LADDER.stages)
+
+
+def test_the_last_stage_starts_from_the_average_not_from_the_raw_weights(climb):
+    raw = pd.DataFrame(climb.history).groupby("stage")["weight_norm"].last()
+    kept = norm(climb.states["finetune_ema"])
+    assert abs(kept - raw["finetune_ema"]) > 1e-5
+    assert norm(climb.states["finetune_sgd"]) == pytest.approx(kept, abs=1e-9)
+
+
+def test_a_killed_climb_skips_what_was_finished_and_ends_the_same(lessons, climb, checkpoints):
+    kept = {key: checkpoints[key] for key in list(checkpoints)[:2]}
+
+    def kill(row: dict) -> None:
+        if row["stage"] == "finetune_sgd":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        climb_ladder(LADDER, lessons, kept, on_epoch=kill)
+    assert [key.rsplit("-", 1)[0] for key in kept] == ["patch_adam", "image_adam", "finetune_ema"]
+    trained = []
+    again = climb_ladder(LADDER, lessons, kept, on_epoch=trained.append)
+    assert {row["stage"] for row in trained} == {"finetune_sgd"}
+    assert again.states.keys() == climb.states.keys()
+    assert all(equal_states(again.states[name], climb.states[name]) for name in climb.states)
+    assert again.report == climb.report
+    timed = ("seconds", "images_per_second")
+    plain = [[{k: r[k] for k in r if k not in timed} for r in c.history] for c in (again, climb)]
+    assert plain[0] == plain[1]
+
+
+def test_a_finished_ladder_is_not_trained_again(lessons, climb, checkpoints):
+    trained = []
+    again = climb_ladder(LADDER, lessons, checkpoints, on_epoch=trained.append)
+    assert trained == []
+    assert again.history == climb.history
+
+
+def test_checkpoints_are_plain_arrays(checkpoints, climb):
+    for state in checkpoints.values():
+        assert all(isinstance(v, np.ndarray) and not v.dtype.hasobject for v in state.values())
+        assert json.loads(str(state["record"]))["history"]
+    assert "record" not in climb.states["patch_adam"]
+    assert "optimizer/learning_rate" not in climb.states["patch_adam"]
+
+
+def test_given_stages_are_started_from_and_not_trained(lessons, climb):
+    ladder = make_ladder(image_adam={"epochs": 1})
+    given = {"patch_adam": climb.states["patch_adam"]}
+    trained = []
+    climb_ladder(ladder, lessons, {}, given=given, on_epoch=trained.append)
+    assert trained[0]["stage"] == "image_adam"
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"finetune_sgd": {"epochs": 9}}, True),
+        ({"image_adam": {"learning_rate": 2e-3}}, False),
+        ({"patch_adam": {"batch": 4}}, False),
+    ],
+)
+def test_a_checkpoint_is_found_only_by_what_it_depends_on(change, same):
+    declared, changed = make_ladder(), make_ladder(**change)
+    keys = {stage_key(ladder, "image_adam", "data") for ladder in (declared, changed)}
+    assert (len(keys) == 1) is same
+    assert stage_key(declared, "image_adam", "other data") not in keys

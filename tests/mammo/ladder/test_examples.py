@@ -1,0 +1,84 @@
+"""Which windows a stage sees, and in which order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mammo_pipeline.mammo.ladder.examples import (
+    draw_epoch,
+    read_windows,
+    select_images,
+    select_patches,
+)
+from toy_study import CANVAS, make_study
+
+PATCHES = pd.DataFrame(
+    {
+        "position": [2, 0],
+        "image_id": ["c", "a"],
+        "side": ["train", "train"],
+        "row": [4, 10],
+        "column": [5, 0],
+        "size_px": [14, 14],
+        "label": [4, 0],
+    }
+)
+
+
+def test_no_image_of_another_side_or_without_an_outcome_is_learned_from():
+    store, cohort, _ = make_study()
+    cohort["cancer"] = cohort["cancer"].astype("Int64")
+    cohort.loc[0, "cancer"] = pd.NA
+    store.index.loc[1, "position"] = -1
+    images = select_images(cohort, store.index, "train", CANVAS)
+    known = cohort[(cohort["side"] == "train")]["image_id"].tolist()[2:]
+    assert images.image_ids.tolist() == known
+    assert (images.positions >= 0).all()
+
+
+def test_a_side_with_one_outcome_is_refused():
+    store, cohort, _ = make_study()
+    with pytest.raises(ValueError, match="of which 0 with cancer: learning needs both"):
+        select_images(cohort.assign(cancer=0), store.index, "tune", CANVAS)
+
+
+def test_the_images_of_one_breast_are_one_unit():
+    store, cohort, _ = make_study()
+    images = select_images(cohort, store.index, "tune", CANVAS)
+    assert len(set(images.units)) == len(images.units) / 2
+
+
+def test_a_window_is_cut_where_the_table_says():
+    store, _, _ = make_study()
+    examples = select_patches(PATCHES, "train")
+    windows = read_windows(store.pixels, examples, np.array([1, 0]))
+    assert windows.shape == (2, 14, 14, 1)
+    np.testing.assert_array_equal(windows[0, ..., 0], store.pixels[0, 10:24, 0:14])
+    np.testing.assert_array_equal(windows[1, ..., 0], store.pixels[2, 4:18, 5:19])
+
+
+def test_patches_of_several_sizes_are_refused():
+    with pytest.raises(ValueError, match=r"sizes \[14, 20\]"):
+        select_patches(PATCHES.assign(size_px=[14, 20]), "train")
+
+
+def test_every_batch_has_its_share_of_cancers_and_no_example_waits_two_rounds():
+    labels = np.array([1] * 6 + [0] * 30)
+    steps = draw_epoch(np.random.default_rng(0), labels, 8, None, cancer_fraction=0.25)
+    assert steps.shape == (4, 8)
+    assert (labels[steps].sum(axis=1) == 2).all()
+    seen = np.bincount(steps.reshape(-1), minlength=36)
+    assert set(seen[:6]) <= {1, 2}
+    assert seen[6:].max() == 1
+
+
+def test_without_a_share_every_example_is_seen_once():
+    steps = draw_epoch(np.random.default_rng(0), np.zeros(24, int), 8, None, None)
+    assert sorted(steps.reshape(-1).tolist()) == list(range(24))
+
+
+def test_a_pass_can_be_shorter_than_the_study():
+    steps = draw_epoch(np.random.default_rng(0), np.zeros(100, int), 8, 33, None)
+    assert steps.shape == (4, 8)
