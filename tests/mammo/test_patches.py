@@ -90,6 +90,14 @@ def test_an_image_has_the_same_patches_whatever_else_is_in_the_cohort():
     pd.testing.assert_frame_equal(alone, together)
 
 
+def test_every_image_draws_its_own_places():
+    _, _, lesions = make_study()
+    patches = sample(lesions=lesions.assign(row_min=20, row_max=40, column_min=5, column_max=25))
+    shown = patches[patches["label"] > 0].groupby("image_id")[["row", "column"]]
+    drawn = [tuple(part.to_numpy().ravel()) for _, part in shown]
+    assert len(set(drawn)) == len(drawn) > 5
+
+
 def test_another_seed_draws_other_patches():
     assert not sample(seed=1)[["row", "column"]].equals(sample(seed=2)[["row", "column"]])
 

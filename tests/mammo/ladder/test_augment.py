@@ -54,5 +54,12 @@ def test_a_turn_and_a_zoom_keep_the_centre_and_move_the_rest():
     assert 20 < np.rad2deg(np.arctan2(b0, a0)).max() <= 30
 
 
+def test_what_comes_in_from_outside_repeats_the_edge():
+    even = np.full((40, 12, 10, 1), 30000, np.uint16)
+    augment = Augmentation(rotation_degrees=30, zoom=0.2)
+    changes = make_changes(np.random.default_rng(1), 40, (12, 10), augment)
+    np.testing.assert_array_equal(np.asarray(apply_changes(even, changes)), even)
+
+
 def test_the_same_rng_draws_the_same_changes():
     np.testing.assert_array_equal(change(zoom=0.1)[0], change(zoom=0.1)[0])

@@ -60,10 +60,16 @@ def test_the_heatmap_of_a_patch_in_the_image_net_is_the_answer_of_the_patch_net(
     np.testing.assert_array_equal(answer, patch_net.predict_on_batch(patch))
 
 
-def test_a_fresh_image_net_answers_the_prevalence():
+def test_a_fresh_image_net_answers_the_prevalence_and_what_the_heatmap_says():
+    import keras
+
     net = build_image_net(TWO, seed=0, prevalence=0.2)
     pixels = np.random.default_rng(0).integers(0, 65536, (3, 68, 48, 1), dtype=np.uint16)
-    np.testing.assert_allclose(net.predict_on_batch(pixels), np.log(0.2 / 0.8), rtol=1e-6)
+    probe = keras.Model(net.input, [net.get_layer("heatmap_pool").output, net.output])
+    pooled, logit = probe.predict_on_batch(pixels)
+    said = (pooled[..., 3:].mean(-1) - pooled[..., :3].mean(-1)).mean(axis=(1, 2))
+    np.testing.assert_allclose(logit[:, 0], np.log(0.2 / 0.8) + said, rtol=1e-4)
+    assert np.ptp(said) > 0
 
 
 def test_the_shortcut_is_linear_in_the_pooled_map():

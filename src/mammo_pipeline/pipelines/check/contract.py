@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pandas as pd
@@ -49,6 +50,7 @@ def validate_images(images: pd.DataFrame, parameters: CheckParameters) -> list[d
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     source = context.data_sources.add_pandas("study")

@@ -94,11 +94,11 @@ def split_images(
         )
     rng = np.random.default_rng(parameters.seed)
     cohort = images.assign(side=split_patients(images, parameters.shares.model_dump(), rng))
-    log.info(_closing(cohort, contract))
+    log.info(_closing(cohort, contract, page["page"]))
     return cohort
 
 
-def _closing(cohort: pd.DataFrame, contract: dict[str, Any]) -> str:
+def _closing(cohort: pd.DataFrame, contract: dict[str, Any], page: str) -> str:
     rows = {"contract": f"kept, {contract['broken']} warnings of {len(contract['rules'])} rules"}
     for side in SIDES:
         part = cohort[cohort["side"] == side]
@@ -107,4 +107,4 @@ def _closing(cohort: pd.DataFrame, contract: dict[str, Any]) -> str:
             f"{part['patient_id'].nunique()} patients, {len(part)} images, "
             f"{len(breasts)} breasts of which {int(breasts.sum())} with cancer"
         )
-    return closing_block("check", rows, next_command="kedro run --pipelines standardize")
+    return closing_block("check", rows, page, next_command="kedro run --pipelines standardize")

@@ -120,7 +120,6 @@ def write_score_page(
     parameters: ScoreParameters,
 ) -> dict[str, Any]:
     """Returns the page: scores, the contact sheet of what the net saw, the fate of every file."""
-    log.info(_closing(image_scores, exams, files, model))
     return {
         "title": "Scores of a folder",
         "subtitle": "Research use only: not a diagnosis, not for any decision about a patient.",
@@ -204,9 +203,14 @@ def _count_scored(image_scores: pd.DataFrame) -> int:
     return int(image_scores["probability"].notna().sum())
 
 
-def _closing(
-    image_scores: pd.DataFrame, exams: pd.DataFrame, files: pd.DataFrame, model: dict[str, Any]
-) -> str:
+def close_score(
+    image_scores: pd.DataFrame,
+    exams: pd.DataFrame,
+    files: pd.DataFrame,
+    model: dict[str, Any],
+    page: dict[str, Any],
+) -> None:
+    """Logs the room's closing block."""
     flow = exam.count_flow(files)
     rows = {
         "model": f"{model['name']} version {model['version']} ({model['alias']})",
@@ -216,4 +220,4 @@ def _closing(
     }
     for reason, n in files.loc[files["fate"] != "accepted", "reason"].value_counts().items():
         rows[f"  {n} x"] = str(reason)
-    return closing_block("score", rows)
+    log.info(closing_block("score", rows, page["page"]))

@@ -9,6 +9,11 @@ from mammo_pipeline.pipelines.standardize.nodes import standardize_images
 
 def create_pipeline() -> Pipeline:
     """Returns the room's pipeline."""
+    return read_folder() + score_images()
+
+
+def read_folder() -> Pipeline:
+    """Returns the first half: a folder is indexed and standardized as in training."""
     return Pipeline(
         [
             node(
@@ -23,6 +28,14 @@ def create_pipeline() -> Pipeline:
                 outputs="score_store",
                 name="standardize_score_images",
             ),
+        ]
+    )
+
+
+def score_images() -> Pipeline:
+    """Returns the second half: the released ensemble speaks."""
+    return Pipeline(
+        [
             node(
                 nodes.score_folder,
                 inputs=["score_images", "score_store", "params:standardize", "params:score"],
@@ -48,6 +61,12 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs="score_page",
                 name="write_score_page",
+            ),
+            node(
+                nodes.close_score,
+                inputs=["image_scores", "exam_scores", "score_files", "score_model", "score_page"],
+                outputs=None,
+                name="close_score",
             ),
         ]
     )

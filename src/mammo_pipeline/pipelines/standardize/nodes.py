@@ -141,7 +141,6 @@ def write_standardize_page(
     """Returns the page: the probe, features by device before and after, examples, refusals."""
     table = store.index.merge(images[["image_id", "device"]], on="image_id")
     used = table[table["position"] >= 0]
-    log.info(_closing(probe))
     return {
         "title": "Standardization",
         "subtitle": "Whether a classifier can tell the devices apart, before and after.",
@@ -232,11 +231,13 @@ def _refusal_section(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _closing(probe: dict[str, Any]) -> str:
+def close_standardize(probe: dict[str, Any], page: dict[str, Any]) -> None:
+    """Logs the room's closing block."""
     rows = {
         "images": f"{probe['standardized']} of {probe['images']} standardized",
         "refused": str(probe["refused"] or "none"),
         "device probe": _say_probe(probe),
         "off canvas": f"{probe['images_with_tissue_lost']} images lose tissue",
     }
-    return closing_block("standardize", rows, next_command="kedro run --pipelines patches")
+    next_command = "kedro run --pipelines patches"
+    log.info(closing_block("standardize", rows, page["page"], next_command))

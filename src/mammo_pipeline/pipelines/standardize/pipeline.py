@@ -33,5 +33,11 @@ def create_pipeline() -> Pipeline:
                 outputs="standardize_page",
                 name="write_standardize_page",
             ),
+            node(
+                nodes.close_standardize,
+                inputs=["device_probe", "standardize_page"],
+                outputs=None,
+                name="close_standardize",
+            ),
         ]
     )

@@ -1,0 +1,303 @@
+"""The search over ladders: which numbers may vary, and trials that survive a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, MutableMapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, model_validator
+
+from mammo_pipeline.mammo.digest import digest_arrays
+from mammo_pipeline.mammo.ladder.climb import climb_ladder, stage_key
+from mammo_pipeline.mammo.ladder.fit import DivergedError
+from mammo_pipeline.mammo.ladder.lessons import Lessons
+from mammo_pipeline.mammo.ladder.restore import State, select_weights
+from mammo_pipeline.mammo.ladder.stages import Ladder, find_rungs
+from mammo_pipeline.parameters import Parameters
+
+if TYPE_CHECKING:
+    import optuna
+
+OpenRun = Callable[[str, dict[str, Any], dict[str, str]], AbstractContextManager[Any]]
+
+
+class SearchRange(Parameters):
+    """One number of the ladder that may vary.
+
+    Attributes:
+        path: Where it stands in the ladder, with dots: stages.image_adam.learning_rate.
+        low: Smallest value.
+        high: Largest value.
+        log: Search on a logarithmic scale.
+    """
+
+    path: str
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _refuse_an_empty_range(self) -> SearchRange:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(
+                f"range of {self.path} is {self.low} to {self.high}"
+                f"{' on a log scale' if self.log else ''}: low must be below high, and above 0 "
+                "on a log scale"
+            )
+        return self
+
+
+class Search(Parameters):
+    """The search.
+
+    Attributes:
+        seed: Of the proposals.
+        trials: How many ladders are tried; the first is the declared one.
+        start_from: Stage of the train room whose kept state every trial starts from.
+        ranges: What may vary.
+        random_trials: Trials before TPE (Bergstra et al. 2011) proposes.
+        prune_after_trials: Finished trials before a trial may be stopped early.
+        prune_after_epochs: Image epochs that every trial may finish.
+    """
+
+    seed: int = Field(ge=0)
+    trials: int = Field(ge=1)
+    start_from: str
+    ranges: tuple[SearchRange, ...] = Field(min_length=1)
+    random_trials: int = Field(ge=1)
+    prune_after_trials: int = Field(ge=1)
+    prune_after_epochs: int = Field(ge=0)
+
+
+def read_value(ladder: Ladder, path: str) -> float:
+    """Returns the number that stands at a dotted path of the ladder.
+
+    Raises:
+        KeyError: There is no number at that path.
+    """
+    value: Any = ladder.model_dump()
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise KeyError(f"the ladder has no number at '{path}', found {value!r}: correct the range")
+    return float(value)
+
+
+def write_values(ladder: Ladder, values: dict[str, float]) -> Ladder:
+    """Returns the ladder with other numbers at the given dotted paths, checked anew.
+
+    Raises:
+        KeyError: There is no number at a path.
+        ValueError: A number is not allowed there.
+    """
+    described = ladder.model_dump()
+    for path, value in values.items():
+        read_value(ladder, path)
+        *folders, name = path.split(".")
+        place = described
+        for folder in folders:
+            place = place[folder]
+        place[name] = value
+    return Ladder.model_validate(described)
+
+
+def check_declared(ladder: Ladder, search: Search) -> dict[str, float]:
+    """Returns the declared ladder as the values of trial 0.
+
+    Raises:
+        ValueError: The declared ladder lies outside a range, so the search could not begin there.
+        KeyError: A range names no number of the ladder, or `start_from` no stage.
+    """
+    if not ladder.stages.keys() - find_given(ladder, search.start_from):
+        raise ValueError(f"no stage is left to train after start_from '{search.start_from}'")
+    values = {item.path: read_value(ladder, item.path) for item in search.ranges}
+    for item in search.ranges:
+        if not item.low <= values[item.path] <= item.high:
+            raise ValueError(
+                f"the declared {item.path} is {values[item.path]:g}, outside its range "
+                f"{item.low:g} to {item.high:g}: widen the range or move the declared value"
+            )
+    return values
+
+
+def find_given(ladder: Ladder, start_from: str) -> list[str]:
+    """Returns the names of the stages that no trial trains: those up to `start_from`."""
+    return [rung.name for rung in find_rungs(ladder, start_from)]
+
+
+def study_name(ladder: Ladder, search: Search, lessons: Lessons, given: dict[str, State]) -> str:
+    """Returns the name of the study: another ladder, space, data or start is another study.
+
+    The number of trials is no part of it, so that a search can be continued with more.
+    """
+    facts = {
+        "ladder": [stage_key(ladder, name, lessons.digest) for name in ladder.stages],
+        "search": search.model_dump(mode="json", exclude={"trials"}),
+        "given": {name: digest_arrays(state) for name, state in given.items()},
+    }
+    return f"sweep-{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]}"
+
+
+def search_ladders(
+    study: optuna.Study,
+    ladder: Ladder,
+    search: Search,
+    lessons: Lessons,
+    given: dict[str, State],
+    members: MutableMapping[str, State],
+    open_run: OpenRun,
+) -> None:
+    """Runs the trials that the study and `members` do not hold yet.
+
+    A trial counts as done when the study knows its end and, if it was completed, `members` holds
+    its weights: they are written first. A killed trial is tried again with the same proposal.
+
+    Args:
+        study: Maximizes the tune AUC; its journal is what survives a kill.
+        ladder: The declared ladder, tried first.
+        search: What may vary, and how many trials.
+        lessons: What to learn from.
+        given: Kept states that no trial trains again.
+        members: Where the weights of completed trials are kept, by `member_key`.
+        open_run: Opens a tracked run of (name, parameters, tags), a context with `.log`.
+    """
+    declared = check_declared(ladder, search)
+    _close_killed_trials(study)
+    for slot in range(search.trials):
+        if not is_done(study, slot, members):
+            _run_trial(study, slot, declared, ladder, search, lessons, given, members, open_run)
+
+
+def member_name(slot: int) -> str:
+    """Returns the name of a trial's member.
+
+    >>> member_name(7)
+    'trial_007'
+    """
+    return f"trial_{slot:03d}"
+
+
+def member_key(study: optuna.Study, slot: int) -> str:
+    """Returns the name under which a trial's weights are kept."""
+    return f"{study.study_name}-{member_name(slot)}"
+
+
+def find_trial(study: optuna.Study, slot: int) -> optuna.trial.FrozenTrial | None:
+    """Returns the last ended trial of a slot, or None where the slot was never finished."""
+    ended = [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.user_attrs.get("slot") == slot and trial.user_attrs.get("ended")
+    ]
+    return ended[-1] if ended else None
+
+
+def is_done(study: optuna.Study, slot: int, members: MutableMapping[str, State]) -> bool:
+    """Returns whether a slot needs no more work."""
+    trial = find_trial(study, slot)
+    if trial is None or not trial.state.is_finished():
+        return False
+    return trial.state.name != "COMPLETE" or member_key(study, slot) in members
+
+
+def list_trials(study: optuna.Study, search: Search) -> list[dict[str, Any]]:
+    """Returns one row a trial: trial, member, state, tune_auc, seconds, reason and its values."""
+    rows = []
+    for slot in range(search.trials):
+        trial = find_trial(study, slot)
+        if trial is None:
+            continue
+        rows.append(
+            {
+                "trial": slot,
+                "member": member_name(slot) if trial.state.name == "COMPLETE" else "",
+                "state": trial.state.name,
+                "tune_auc": trial.value,
+                "epochs": len(trial.intermediate_values),
+                "seconds": trial.user_attrs["seconds"],
+                "reason": trial.user_attrs.get("reason", ""),
+                **trial.params,
+            }
+        )
+    return rows
+
+
+def _close_killed_trials(study: optuna.Study) -> None:
+    import optuna
+
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+
+
+def _run_trial(
+    study: optuna.Study,
+    slot: int,
+    declared: dict[str, float],
+    ladder: Ladder,
+    search: Search,
+    lessons: Lessons,
+    given: dict[str, State],
+    members: MutableMapping[str, State],
+    open_run: OpenRun,
+) -> None:
+    import optuna
+
+    trial = _ask_trial(study, slot, declared, search)
+    values = {r.path: trial.suggest_float(r.path, r.low, r.high, log=r.log) for r in search.ranges}
+    proposed = write_values(ladder, values).model_copy(update={"seed": ladder.seed + slot})
+    began, state, auc = time.perf_counter(), optuna.trial.TrialState.COMPLETE, None
+    try:
+        with open_run(f"trial {slot}", values, {"optuna.study": study.study_name}) as run:
+            climb = climb_ladder(
+                proposed, lessons, {}, given=given, on_epoch=_follow(trial, proposed, run)
+            )
+            last = list(proposed.stages)[-1]
+            members[member_key(study, slot)] = select_weights(climb.states[last])
+            auc = climb.history[-1]["tune_auc"]
+    except optuna.TrialPruned:
+        state = optuna.trial.TrialState.PRUNED
+    except DivergedError as error:
+        state = optuna.trial.TrialState.FAIL
+        trial.set_user_attr("reason", str(error))
+    trial.set_user_attr("seconds", round(time.perf_counter() - began, 1))
+    trial.set_user_attr("ended", True)
+    study.tell(trial, auc, state=state)
+
+
+def _ask_trial(
+    study: optuna.Study, slot: int, declared: dict[str, float], search: Search
+) -> optuna.Trial:
+    import optuna
+
+    waiting = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
+    if slot == 0 and not waiting:
+        study.enqueue_trial(declared)
+    # One seed for the whole search would propose its first points again after a resume.
+    study.sampler = optuna.samplers.TPESampler(
+        seed=search.seed + slot, n_startup_trials=search.random_trials
+    )
+    trial = study.ask()
+    trial.set_user_attr("slot", slot)
+    return trial
+
+
+def _follow(trial: optuna.Trial, ladder: Ladder, run: Any) -> Callable[[dict[str, Any]], None]:
+    """Returns what is told of each epoch: the trial, which may stop there, and the tracked run."""
+    import optuna
+
+    epochs = iter(range(1, sum(stage.epochs for stage in ladder.stages.values()) + 1))
+
+    def report(row: dict[str, Any]) -> None:
+        if ladder.stages[row["stage"]].data != "images":
+            return  # the AUC of a patch stage is of patches
+        step = next(epochs)
+        run.log({"loss": row["loss"], "tune_auc": row["tune_auc"]}, step=step)
+        trial.report(row["tune_auc"], step)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    return report
