@@ -10,7 +10,7 @@ from mammo_pipeline.mammo.geometry import Transform
 from mammo_pipeline.mammo.standard import Standard, standardize_file
 from small_archive import draw_breast, mammogram
 
-STANDARD = Standard(0.8, (288, 224), 0.6, 2.4, 0.5)
+STANDARD = Standard(0.8, (288, 224), 0.6, 2.4, (0.67, 0.64))
 IMAGE = {
     "image_id": "i",
     "laterality": "L",

@@ -15,6 +15,10 @@ from mammo_pipeline.mammo.intensity import WHITE, match_detail, match_tissue, to
 from mammo_pipeline.mammo.mask import find_breast
 from mammo_pipeline.mammo.probe import describe_image
 
+# Scaling the detail moves the distribution of grey a little, and the other way round; after six
+# rounds the ratios hold to a hundredth.
+MATCHING_ROUNDS = 6
+
 
 @dataclass(frozen=True)
 class Standard:
@@ -27,14 +31,14 @@ class Standard:
             detector's image carries no more detail than the coarsest one's.
         skin_mm: Rim of the breast that is taken off. Detectors and their edge processing draw the
             skin line each in their own way, and a net reads it.
-        detail_ratio: Finest band of detail over the middle one, the same for every image.
+        detail_ratios: Fine detail over middle, middle over coarse; the same for every image.
     """
 
     spacing_mm: float
     shape_px: tuple[int, int]
     bandwidth_mm: float
     skin_mm: float
-    detail_ratio: float
+    detail_ratios: tuple[float, float]
 
 
 def standardize_file(
@@ -89,9 +93,8 @@ def standardize_image(
     coarse = geometry.resample(_flip(shown, flips), *scales)
     mask = take_off_skin(find_breast(coarse), standard)
     grey = match_bandwidth(coarse, spacing_mm, standard)
-    # Scaling the detail moves the distribution a little, and the other way round: twice is enough.
-    for _ in range(2):
-        grey = match_detail(match_tissue(grey, mask), mask, standard.detail_ratio)
+    for _ in range(MATCHING_ROUNDS):
+        grey = match_detail(match_tissue(grey, mask), mask, standard.detail_ratios)
     grey = match_tissue(grey, mask)
     canvas, down, across, lost_px = geometry.place_on_canvas(grey, mask, standard.shape_px)
     transform = trace(shown.shape, flips, scales, (down, across))

@@ -10,15 +10,12 @@ import pytest
 from mammo_pipeline.mammo.ladder.climb import climb_ladder
 from mammo_pipeline.mammo.ladder.lessons import Lessons, gather_lessons
 from mammo_pipeline.mammo.ladder.search import (
-    Search,
-    check_declared,
     list_trials,
     member_key,
-    read_value,
     search_ladders,
     study_name,
-    write_values,
 )
+from mammo_pipeline.mammo.ladder.space import Search
 from mammo_pipeline.mammo.patches import sample_patches
 from toy_study import make_ladder, make_sampling, make_study
 
@@ -32,7 +29,7 @@ def make_search(**changes) -> Search:
         "trials": 3,
         "start_from": "patch_adam",
         "ranges": [{"path": RATE, "low": 1e-4, "high": 1e-2, "log": True}],
-        "random_trials": 2,
+        "random_trials": 10,
         "prune_after_trials": 10,
         "prune_after_epochs": 0,
     }
@@ -169,29 +166,3 @@ def test_a_hopeless_trial_is_stopped_early(lessons, patch_state, monkeypatch):
     last = list_trials(study, search)[2]
     assert (last["state"], last["member"], last["epochs"]) == ("PRUNED", "", 1)
     assert len(members) == 2
-
-
-def test_values_are_read_and_written_by_path():
-    changed = write_values(LADDER, {RATE: 0.005, "network.dropout": 0.25})
-    assert read_value(changed, RATE) == 0.005
-    assert changed.network.dropout == 0.25
-    assert read_value(LADDER, RATE) == 1e-3
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"ranges": [{"path": "stages.image_adm.epochs", "low": 0, "high": 1}]}, "no number at"),
-        ({"ranges": [{"path": RATE, "low": 0.1, "high": 1}]}, "outside its range 0.1 to 1"),
-        ({"start_from": "nowhere"}, "no stage 'nowhere'"),
-        ({"start_from": "finetune_sgd"}, "no stage is left"),
-    ],
-)
-def test_a_search_that_cannot_begin_is_refused(changes, message):
-    with pytest.raises((KeyError, ValueError), match=message):
-        check_declared(LADDER, make_search(**changes))
-
-
-def test_an_empty_range_is_refused():
-    with pytest.raises(ValueError, match="low must be below high"):
-        make_search(ranges=[{"path": RATE, "low": 0, "high": 1, "log": True}])

@@ -9,13 +9,13 @@ import pytest
 from mammo_pipeline.mammo.standard import Standard
 from mammo_pipeline.pipelines.score import nodes
 
-STANDARD = Standard(0.8, (288, 224), 0.6, 2.4, 0.5)
+STANDARD = Standard(0.8, (288, 224), 0.6, 2.4, (0.67, 0.64))
 STATED = {
     "spacing_mm": 0.8,
     "shape_px": [288, 224],
     "bandwidth_mm": 0.6,
     "skin_mm": 2.4,
-    "detail_ratio": 0.5,
+    "detail_ratios": [0.67, 0.64],
 }
 
 

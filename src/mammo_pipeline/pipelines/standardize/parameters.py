@@ -14,7 +14,7 @@ class StandardizeParameters(Parameters):
         shape_px: Rows and columns of the canvas.
         bandwidth_mm: Standard deviation of the blur that every image ends with.
         skin_mm: Rim of the breast that is taken off.
-        detail_ratio: Finest band of detail over the middle one.
+        detail_ratios: Fine detail over middle, middle over coarse.
         jobs: Worker processes; -1 takes every core.
         seed: Of the probe's folds, forest and bootstrap.
         probe_folds: Folds of the device probe's cross-validation by patient.
@@ -26,7 +26,7 @@ class StandardizeParameters(Parameters):
     shape_px: tuple[int, int]
     bandwidth_mm: float = Field(ge=0)
     skin_mm: float = Field(ge=0)
-    detail_ratio: float = Field(gt=0)
+    detail_ratios: tuple[float, float]
     jobs: int
     seed: int
     probe_folds: int = Field(ge=2)
@@ -37,5 +37,5 @@ class StandardizeParameters(Parameters):
     def standard(self) -> Standard:
         """The part that shapes an image."""
         return Standard(
-            self.spacing_mm, self.shape_px, self.bandwidth_mm, self.skin_mm, self.detail_ratio
+            self.spacing_mm, self.shape_px, self.bandwidth_mm, self.skin_mm, self.detail_ratios
         )

@@ -40,12 +40,12 @@ def sweep_ladders(
     """
     from mammo_pipeline.mammo.ladder.lessons import gather_lessons
     from mammo_pipeline.mammo.ladder.search import (
-        find_given,
         list_trials,
         member_key,
         search_ladders,
         study_name,
     )
+    from mammo_pipeline.mammo.ladder.space import find_given
     from mammo_pipeline.tracking import child_run
 
     lessons = gather_lessons(train, store.pixels, store.index, cohort, patches)

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mammo_pipeline.mammo.ladder.search import Search
+from mammo_pipeline.mammo.ladder.space import Search
 
 
 class SweepParameters(Search):
