@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -30,6 +31,21 @@ def find_imports(
             if not name.startswith(leave_out):
                 waiting += _locate(name, package)
     return found
+
+
+def digest_code(module: str) -> str:
+    """Returns 16 hexadecimal digits of the SHA-256 of a module and of all of ours that it imports.
+
+    What was computed by other code is not taken for the same result.
+
+    Args:
+        module: Dotted name, such as `mammo_pipeline.mammo.ladder.climb`.
+    """
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(find_imports(_locate(module, package), package)):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _read_names(file: Path, package: Path) -> Iterator[str]:

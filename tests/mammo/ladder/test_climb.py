@@ -26,7 +26,7 @@ LADDER = make_ladder(
 def lessons() -> Lessons:
     store, cohort, lesions = make_study(breasts=72)
     patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
-    return gather_lessons(LADDER, store.pixels, store.index, cohort, patches)
+    return gather_lessons(LADDER, store.pixels, store.index, cohort, patches, "code")
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +54,26 @@ def test_stars_are_told_from_discs(climb):
     assert last["finetune_sgd"] > 0.9
 
 
+def moments_of_normalization(state: dict) -> set[str]:
+    """Adam's variables of what the image stages keep as the patches left it."""
+    return {path for path in state if path.startswith("optimizer/") and "_norm_" in path}
+
+
+def test_normalization_stays_as_the_patches_left_it(climb):
+    patch, last = climb.states["patch_adam"], climb.states["finetune_sgd"]
+    kept = [path for path in patch if "_norm_" in path and not path.startswith("optimizer/")]
+    assert kept
+    for path in kept:
+        np.testing.assert_array_equal(last[path], patch[path], err_msg=path)
+
+
 def test_every_shared_weight_and_adam_variable_comes_over_to_the_bit(climb):
     stage, patch = LADDER.stages["image_adam"], climb.states["patch_adam"]
     model, fresh = compile_stage(LADDER.network, stage, LADDER.seed, prevalence=0.5)
     assign_state(model, restore_state(fresh, patch, stage)[0])
     held = capture_state(model)
-    for path, value in patch.items():
-        np.testing.assert_array_equal(held[path], value, err_msg=path)
+    for path in patch.keys() - moments_of_normalization(patch):
+        np.testing.assert_array_equal(held[path], patch[path], err_msg=path)
     assert held["optimizer/iteration"] > 0
 
 
@@ -68,7 +81,10 @@ def test_the_report_tells_shared_from_new(climb):
     rows = pd.DataFrame(climb.report)
     image = rows[rows["stage"] == "image_adam"]
     shared = image[image["action"] == "restored"]
-    assert set(shared["variable"]) == climb.states["patch_adam"].keys()
+    patch = climb.states["patch_adam"]
+    dropped = set(image.loc[image["action"] == "dropped", "variable"])
+    assert dropped == moments_of_normalization(patch)
+    assert set(shared["variable"]) == patch.keys() - dropped
     assert set(shared["kind"]) == {"weight", "first_moment", "second_moment", "iteration"}
     new = image.loc[image["action"] == "new", "variable"]
     assert {path.removeprefix("optimizer/").split("_")[0] for path in new} == {"image"}

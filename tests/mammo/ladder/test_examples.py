@@ -12,6 +12,7 @@ from mammo_pipeline.mammo.ladder.examples import (
     select_images,
     select_patches,
 )
+from mammo_pipeline.mammo.ladder.stages import Stage
 from toy_study import CANVAS, make_study
 
 PATCHES = pd.DataFrame(
@@ -64,9 +65,32 @@ def test_patches_of_several_sizes_are_refused():
         select_patches(PATCHES.assign(size_px=[14, 20]), "train")
 
 
+def stage(**changes: object) -> Stage:
+    return Stage(
+        **{
+            "name": "any",
+            "data": "images",
+            "start": "scratch",
+            "optimizer": "adam",
+            "learning_rate": 1e-3,
+            "epochs": 1,
+            "batch": 8,
+            **changes,
+        }
+    )
+
+
+def test_a_balanced_batch_holds_every_class_as_often():
+    labels = np.array([0] * 50 + [1] * 5 + [2] * 10 + [3] * 2 + [4] * 3)
+    balanced = stage(data="patches", balance_classes=True, batch=12)
+    steps = draw_epoch(np.random.default_rng(0), labels, balanced)
+    counts = np.array([np.bincount(labels[step], minlength=5) for step in steps])
+    assert (counts == [3, 3, 2, 2, 2]).all()
+
+
 def test_every_batch_has_its_share_of_cancers_and_no_example_waits_two_rounds():
     labels = np.array([1] * 6 + [0] * 30)
-    steps = draw_epoch(np.random.default_rng(0), labels, 8, None, cancer_fraction=0.25)
+    steps = draw_epoch(np.random.default_rng(0), labels, stage(cancer_fraction=0.25))
     assert steps.shape == (4, 8)
     assert (labels[steps].sum(axis=1) == 2).all()
     seen = np.bincount(steps.reshape(-1), minlength=36)
@@ -75,10 +99,10 @@ def test_every_batch_has_its_share_of_cancers_and_no_example_waits_two_rounds():
 
 
 def test_without_a_share_every_example_is_seen_once():
-    steps = draw_epoch(np.random.default_rng(0), np.zeros(24, int), 8, None, None)
+    steps = draw_epoch(np.random.default_rng(0), np.zeros(24, int), stage())
     assert sorted(steps.reshape(-1).tolist()) == list(range(24))
 
 
 def test_a_pass_can_be_shorter_than_the_study():
-    steps = draw_epoch(np.random.default_rng(0), np.zeros(100, int), 8, 33, None)
+    steps = draw_epoch(np.random.default_rng(0), np.zeros(100, int), stage(examples_per_epoch=33))
     assert steps.shape == (4, 8)

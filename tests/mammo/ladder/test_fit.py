@@ -125,9 +125,9 @@ def test_the_images_of_a_breast_answer_together():
     assert (labels.tolist(), means.tolist()) == ([1, 0], [1.5, 5.0])
 
 
-def test_malignancy_is_the_log_odds_of_the_malignant_classes():
-    classes = np.log(np.array([[0.1, 0.1, 0.2, 0.4, 0.2]]))
-    np.testing.assert_allclose(fit.malignancy_scores(classes), np.log(0.6 / 0.4))
+def test_malignancy_is_the_higher_of_the_malignant_classes():
+    classes = np.array([[9.0, 9.0, 9.0, -1.0, 2.0], [0.0, 0.0, 0.0, 3.0, 1.0]])
+    assert fit.malignancy_scores(classes).tolist() == [2.0, 3.0]
 
 
 def test_prefetch_keeps_the_order_and_passes_errors_on():

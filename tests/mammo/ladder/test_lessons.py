@@ -13,7 +13,9 @@ def gather(index_change=None, pixels_change=lambda pixels: pixels):
     store, cohort, lesions = make_study()
     patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
     index = store.index.assign(**(index_change or {}))
-    return gather_lessons(make_ladder(), pixels_change(store.pixels), index, cohort, patches)
+    return gather_lessons(
+        make_ladder(), pixels_change(store.pixels), index, cohort, patches, "code"
+    )
 
 
 def test_both_kinds_of_lessons_keep_train_and_tune_apart():

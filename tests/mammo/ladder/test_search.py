@@ -40,7 +40,7 @@ def make_search(**changes) -> Search:
 def lessons() -> Lessons:
     store, cohort, lesions = make_study()
     patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
-    return gather_lessons(LADDER, store.pixels, store.index, cohort, patches)
+    return gather_lessons(LADDER, store.pixels, store.index, cohort, patches, "code")
 
 
 @pytest.fixture(scope="module")

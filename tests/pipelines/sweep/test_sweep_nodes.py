@@ -37,7 +37,7 @@ SWEEP = SweepParameters.model_validate(
 def swept(tmp_path_factory):
     store, cohort, lesions = make_study()
     patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
-    lessons = gather_lessons(TRAIN, store.pixels, store.index, cohort, patches)
+    lessons = gather_lessons(TRAIN, store.pixels, store.index, cohort, patches, "code")
     patch_only = TRAIN.model_copy(update={"stages": {"patch_adam": TRAIN.stages["patch_adam"]}})
     state = climb_ladder(patch_only, lessons, {}).states["patch_adam"]
     journal = tmp_path_factory.mktemp("sweep") / "journal.log"

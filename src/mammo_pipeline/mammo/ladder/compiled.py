@@ -59,11 +59,29 @@ def _compile_once(network: DreamNet, data: str, settings: tuple[Any, ...]) -> ke
     optimizer = _build_optimizer(*settings)
     optimizer.build(model.trainable_variables)  # else its variables are missing from the state
     losses = {
-        "patches": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        "patches": one_against_rest,
         "images": keras.losses.BinaryCrossentropy(from_logits=True),
     }
     model.compile(optimizer, losses[data], jit_compile=False)  # XLA was slower on a CPU
     return model
+
+
+def one_against_rest(labels: Any, logits: Any) -> Any:
+    """Returns the cross-entropy of every class against the rest, summed, one value a place.
+
+    A softmax does not care what all logits have in common, but the image net does: it passes each
+    class of the heatmap through a ReLU of its own and takes the maximum over places. Trained
+    against the rest, a logit is the log odds of its class, and its zero means as likely as not.
+
+    Args:
+        labels: Class numbers, (n, rows, columns).
+        logits: (n, rows, columns, classes).
+    """
+    from keras import ops
+
+    truth = ops.one_hot(ops.cast(labels, "int32"), logits.shape[-1], dtype=logits.dtype)
+    losses = ops.softplus(logits) - truth * logits
+    return ops.sum(losses, axis=-1)
 
 
 def _build_optimizer(

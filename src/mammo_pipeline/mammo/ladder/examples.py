@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mammo_pipeline.mammo.ladder.stages import Stage
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -101,33 +103,43 @@ def read_windows(pixels: np.ndarray, examples: Examples, rows: np.ndarray) -> np
     return np.stack(found)[..., np.newaxis]
 
 
-def draw_epoch(
-    rng: np.random.Generator,
-    labels: np.ndarray,
-    batch: int,
-    size: int | None,
-    cancer_fraction: float | None,
-) -> np.ndarray:
+def draw_epoch(rng: np.random.Generator, labels: np.ndarray, stage: Stage) -> np.ndarray:
     """Returns which examples each step of one pass sees, shape (steps, batch).
 
-    Every batch is full. With `cancer_fraction` each batch has that share of cancers, and either
-    outcome is drawn without replacement until it is used up, then anew.
+    Every batch is full. Where the stage asks for a share of cancers or for balanced classes, each
+    batch has it, and every class is drawn without replacement until it is used up, then anew.
 
     Args:
         rng: Of the order.
         labels: Of all examples.
-        batch: Examples a step; at most all of them.
-        size: Examples a pass; all where None.
-        cancer_fraction: Share of label 1 in each batch; as they come where None.
+        stage: Its batch, examples_per_epoch, cancer_fraction and balance_classes.
     """
-    steps = max(1, (size or len(labels)) // batch)
-    if cancer_fraction is None:
-        return _deal(rng, np.arange(len(labels)), steps * batch).reshape(steps, batch)
-    cancers = int(np.clip(round(batch * cancer_fraction), 1, batch - 1))
-    positive = _deal(rng, np.flatnonzero(labels == 1), steps * cancers).reshape(steps, -1)
-    rest = steps * (batch - cancers)
-    negative = _deal(rng, np.flatnonzero(labels == 0), rest).reshape(steps, -1)
-    return np.concatenate([positive, negative], axis=1)
+    batch = min(stage.batch, len(labels))
+    steps = max(1, (stage.examples_per_epoch or len(labels)) // batch)
+    parts = [
+        _deal(rng, rows, steps * count).reshape(steps, count)
+        for rows, count in _share_batch(labels, batch, stage)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def _share_batch(labels: np.ndarray, batch: int, stage: Stage) -> list[tuple[np.ndarray, int]]:
+    """Returns groups of examples, and how many of each a batch holds."""
+    if stage.cancer_fraction is not None:
+        cancers = int(np.clip(round(batch * stage.cancer_fraction), 1, batch - 1))
+        return [
+            (np.flatnonzero(labels == 1), cancers),
+            (np.flatnonzero(labels == 0), batch - cancers),
+        ]
+    if not stage.balance_classes:
+        return [(np.arange(len(labels)), batch)]
+    classes = np.unique(labels)
+    counts = np.full(len(classes), batch // len(classes))
+    # What the division leaves goes to the first classes, background before all.
+    counts[: batch % len(classes)] += 1
+    return [
+        (np.flatnonzero(labels == c), int(n)) for c, n in zip(classes, counts, strict=True) if n
+    ]
 
 
 def _deal(rng: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarray:

@@ -73,13 +73,7 @@ def fit_epoch(
     """
     rng = seed_epoch(seed, stage.name, epoch)
     _seed_dropout(model, rng)
-    steps = draw_epoch(
-        rng,
-        train.labels,
-        min(stage.batch, len(train.labels)),
-        stage.examples_per_epoch,
-        stage.cancer_fraction,
-    )
+    steps = draw_epoch(rng, train.labels, stage)
     began = time.perf_counter()
     batches = _prepare_batches(pixels, train, steps, stage.augment, rng)
     losses = [
@@ -169,9 +163,8 @@ def tune_auc(model: keras.Model, stage: Stage, pixels: np.ndarray, tune: Example
 
 
 def malignancy_scores(classes: np.ndarray) -> np.ndarray:
-    """Returns the log odds of a malignant class, from class logits of shape (n, classes)."""
-    malignant = np.logaddexp.reduce(classes[:, FIRST_MALIGNANT:], axis=1)
-    return malignant - np.logaddexp.reduce(classes[:, :FIRST_MALIGNANT], axis=1)
+    """Returns the higher log odds of the malignant classes, from logits of shape (n, classes)."""
+    return classes[:, FIRST_MALIGNANT:].max(axis=1)
 
 
 def mean_by_unit(examples: Examples, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

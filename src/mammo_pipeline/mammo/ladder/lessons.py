@@ -21,7 +21,7 @@ class Lessons:
     Attributes:
         pixels: The image store, uint16 (images, rows, columns).
         examples: For `patches` and for `images`: what to learn from, and what to judge on.
-        digest: Of the tables that these were made from; another digest is other data.
+        digest: Of the tables that these were made from and of the code that learns from them.
     """
 
     pixels: np.ndarray
@@ -35,6 +35,7 @@ def gather_lessons(
     index: pd.DataFrame,
     cohort: pd.DataFrame,
     patches: pd.DataFrame,
+    code: str,
 ) -> Lessons:
     """Returns the train and tune examples of every kind of data that the ladder uses.
 
@@ -47,6 +48,7 @@ def gather_lessons(
         index: The store's table: image_id, position and features.
         cohort: image_id, exam_id, laterality, side and cancer.
         patches: What `sample_patches` returned.
+        code: Digest of the code that will learn; other code is another lesson.
 
     Raises:
         ValueError: The canvas differs from the network's, or a side has nothing to learn from.
@@ -66,5 +68,5 @@ def gather_lessons(
         train, tune = (select_patches(patches, side) for side in ("train", "tune"))
         examples["patches"] = (train, tune)
     tables = (cohort[COHORT_COLUMNS], index, patches)
-    digest = "-".join(digest_table(table, table.columns.to_list()) for table in tables)
-    return Lessons(pixels, examples, digest)
+    digests = [digest_table(table, table.columns.to_list()) for table in tables]
+    return Lessons(pixels, examples, "-".join([*digests, code]))

@@ -50,6 +50,7 @@ class Stage(Parameters):
         batch: Pictures a step.
         examples_per_epoch: Pictures a pass; as many as there are where absent.
         cancer_fraction: Share of cancers in each batch of images; as they come where absent.
+        balance_classes: Whether a batch of patches holds every class as often; else as they come.
         augment: How the pictures are changed while learning.
     """
 
@@ -67,6 +68,7 @@ class Stage(Parameters):
     batch: int = Field(ge=1)
     examples_per_epoch: int | None = Field(default=None, ge=1)
     cancer_fraction: float | None = Field(default=None, gt=0, lt=1)
+    balance_classes: bool = False
     augment: Augmentation = Augmentation()
 
     @model_validator(mode="after")
@@ -80,6 +82,8 @@ class Stage(Parameters):
             raise ValueError(f"stage {self.name} restores an optimizer without its weights")
         if self.data == "patches" and self.cancer_fraction is not None:
             raise ValueError(f"stage {self.name}: cancer_fraction is for images, not patches")
+        if self.data == "images" and self.balance_classes:
+            raise ValueError(f"stage {self.name}: balance_classes is for patches, not images")
         if self.data == "images" and self.augment.flip_horizontal:
             raise ValueError(
                 f"stage {self.name} flips whole images horizontally: the chest wall would move "

@@ -95,7 +95,7 @@ def build_image_net(network: DreamNet, seed: int, prevalence: float) -> keras.Mo
 
     Input (n, *image_shape, 1) uint16; output (n, 1) float32 logit. A fresh head answers the
     prevalence, moved by what the heatmap already says: its last convolution starts at zero, the
-    shortcut as the contrast of the malignant classes. So the first steps teach the detector; from
+    shortcut as the sum of the malignant classes. So the first steps teach the detector; from
     a random head they would have to undo it.
 
     Args:
@@ -123,23 +123,31 @@ def build_image_net(network: DreamNet, seed: int, prevalence: float) -> keras.Mo
     )(pooled)
     summed = layers.Add(name="image_sum")([logit, shortcut])
     net = keras.Model(inputs, layers.Flatten(name="image_logit")(summed), name="image_net")
-    net.get_layer("image_shortcut").kernel.assign(contrast_classes(network.classes))
+    net.get_layer("image_shortcut").kernel.assign(sum_malignant(network.classes))
+    freeze_normalization(net)
     return net
 
 
-def contrast_classes(classes: int) -> np.ndarray:
-    """Returns the shortcut's first kernel, (3, 2, classes, 1): malignant less the other classes.
+def freeze_normalization(net: keras.Model) -> None:
+    """Makes every batch normalization of a net keep what the patches taught it.
 
-    It is the mean over the places of the pooled map, and adds up to zero: what is common to all
-    classes at a place means nothing to a softmax.
+    More than half of a canvas is air, and a batch holds few canvases: their statistics would
+    change every feature that the patch net had learned. A layer that is not trainable uses its
+    moving averages in training too, and keeps its scale and offset.
+    """
+    for layer in net.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            layer.trainable = False
 
-    >>> [f"{weight:.2f}" for weight in contrast_classes(5).sum(axis=(0, 1)).ravel()]
-    ['-0.33', '-0.33', '-0.33', '0.50', '0.50']
+
+def sum_malignant(classes: int) -> np.ndarray:
+    """Returns the shortcut's first kernel, (3, 2, classes, 1): the malignant classes, summed.
+
+    >>> sum_malignant(5).sum(axis=(0, 1)).ravel().tolist()
+    [0.0, 0.0, 0.0, 6.0, 6.0]
     """
     malignant = np.arange(classes) >= FIRST_MALIGNANT
-    weights = np.where(malignant, 1 / malignant.sum(), -1 / (~malignant).sum())
-    places = np.ones((*POOLED_SHAPE, 1)) / np.prod(POOLED_SHAPE)
-    return (places * weights).astype(np.float32)[..., np.newaxis]
+    return np.broadcast_to(malignant[:, None], (*POOLED_SHAPE, classes, 1)).astype(np.float32)
 
 
 def _heatmap(inputs: Any, network: DreamNet, seed: int) -> Any:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.store import StoredImages
+from mammo_pipeline.imports import digest_code
 from mammo_pipeline.pipelines.sweep.parameters import SweepParameters
 from mammo_pipeline.pipelines.train.parameters import TrainParameters
 
@@ -48,7 +49,8 @@ def sweep_ladders(
     from mammo_pipeline.mammo.ladder.space import find_given
     from mammo_pipeline.tracking import child_run
 
-    lessons = gather_lessons(train, store.pixels, store.index, cohort, patches)
+    code = digest_code("mammo_pipeline.mammo.ladder.climb")
+    lessons = gather_lessons(train, store.pixels, store.index, cohort, patches, code)
     given = {name: ladder_states[name]() for name in find_given(train, parameters.start_from)}
     name = study_name(train, parameters, lessons, given)
     study = _open_study(sweep_journal, name, parameters)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.store import StoredImages
+from mammo_pipeline.imports import digest_code
 from mammo_pipeline.pipelines.train.parameters import TrainParameters
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ def train_ladder(
 ) -> tuple[dict[str, State], pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Returns `ladder_states`, `ladder_history`, `restore_report` and `train_metrics`.
 
-    A stage that `train_checkpoints` holds with the same parameters and data is not trained again.
+    A stage that `train_checkpoints` holds with the same parameters, data and code is not
+    trained again.
     """
     from mammo_pipeline.mammo.ladder.climb import climb_ladder
     from mammo_pipeline.mammo.ladder.lessons import gather_lessons
     from mammo_pipeline.tracking import child_run
 
-    lessons = gather_lessons(parameters, store.pixels, store.index, cohort, patches)
+    code = digest_code("mammo_pipeline.mammo.ladder.climb")
+    lessons = gather_lessons(parameters, store.pixels, store.index, cohort, patches, code)
     climb = climb_ladder(parameters, lessons, train_checkpoints, on_epoch=_log_epoch)
     history = pd.DataFrame(climb.history)
     for name, stage in parameters.stages.items():
