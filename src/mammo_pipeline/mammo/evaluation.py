@@ -13,7 +13,7 @@ from mammo_pipeline.mammo.calibration import (
     fit_logistic,
     log_loss,
 )
-from mammo_pipeline.mammo.intervals import bootstrap_by_patient, figure
+from mammo_pipeline.mammo.intervals import bootstrap_by_patient, figure, take_off_excess
 from mammo_pipeline.mammo.operating import operating_figures
 from mammo_pipeline.mammo.scoring import ranking_figures, undefined_reason
 
@@ -24,7 +24,8 @@ HOW = {
     "{sensitivity:g}",
     "brier_loss": "mean squared distance of probability and outcome",
     "log_loss": "mean negative log-likelihood in nats",
-    "calibration_error": "mean gap over {bins} bins of equal count; above 0 by chance alone",
+    "calibration_error": "mean gap over {bins} bins of equal count; above 0 by chance alone, and "
+    "replicates add chance of their own, so their mean excess is taken off the interval",
     "calibration_slope": "logistic regression of outcome on calibrated logit; 1 is right, below 1 "
     "is overconfident",
     "calibration_intercept": "the same regression; 0 is right",
@@ -85,6 +86,9 @@ def measure_breasts(
         labels,
         repeats,
         rng,
+    )
+    draws["calibration_error"] = take_off_excess(
+        draws["calibration_error"], float(values["calibration_error"])
     )
     return {
         name: figure(

@@ -78,6 +78,18 @@ def bootstrap_by_patient(
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
+def take_off_excess(draws: np.ndarray, value: float) -> np.ndarray:
+    """Returns replicates of an error that cannot be negative, centred on its value, at least 0.
+
+    Where chance alone makes an error, a replicate holds that chance twice, and its percentiles can
+    lie wholly above the value (Efron and Tibshirani 1993, section 10.2: the bootstrap's bias).
+
+    >>> take_off_excess(np.array([0.1, 0.2, 0.3]), 0.1).round(2).tolist()
+    [0.0, 0.1, 0.2]
+    """
+    return np.maximum(draws - (np.nanmean(draws) - value), 0.0)
+
+
 def percentile_interval(draws: np.ndarray, level: float) -> tuple[float | None, float | None]:
     """Returns (low, high) of the central `level` of the defined replicates; None if under half are.
 

@@ -137,7 +137,11 @@ def test_a_release_is_registered_served_equal_and_guarded(release, tracked, memb
     assert (released.alias, released.version) == ("candidate", "1")
     assert released.config["aggregation"] == "mean"
     stated = dataclasses.asdict(STANDARD.standard)
-    assert released.config["standard"] == {**stated, "shape_px": [288, 224]}
+    assert released.config["standard"] == {
+        **stated,
+        "shape_px": [288, 224],
+        "detail_ratios": list(stated["detail_ratios"]),
+    }
     served = released.model
     images = nodes.draw_canvases((288, 224), count=3, seed=0)
     probability = served.predict(images)

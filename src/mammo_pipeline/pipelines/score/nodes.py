@@ -134,31 +134,38 @@ def write_score_page(
         },
         "sections": [
             _contact_sheet(image_scores, breasts, store, parameters.pictures),
-            {
-                "title": "Breasts",
-                "text": f"Score: {model['aggregation']} of the images' logits, as a calibrated "
-                "probability of cancer at the prevalence of the set that the model was tuned on.",
-                "table": {
-                    "columns": ["Exam", "Breast", "Score", "Views", "Missing", "Images"],
-                    "rows": [
-                        [b.exam_id, b.laterality, f"{b.score:.3f}", b.views, b.missing, b.images]
-                        for b in breasts.itertuples()
-                    ],
-                },
-            },
-            {
-                "title": "Exams",
-                "text": "Score: the higher of the two breasts'.",
-                "table": {
-                    "columns": ["Exam", "Score", "Breasts", "Images"],
-                    "rows": [
-                        [e.exam_id, f"{e.score:.3f}", e.breasts, e.images]
-                        for e in exams.itertuples()
-                    ],
-                },
-            },
+            _breast_section(breasts, model),
+            _exam_section(exams),
             _fates(image_scores, files),
         ],
+    }
+
+
+def _breast_section(breasts: pd.DataFrame, model: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": "Breasts",
+        "text": f"Score: {model['aggregation']} of the images' logits, as a calibrated probability "
+        "of cancer at the prevalence of the set that the model was tuned on.",
+        "table": {
+            "columns": ["Exam", "Breast", "Score", "Views", "Missing", "Images"],
+            "rows": [
+                [b.exam_id, b.laterality, f"{b.score:.3f}", b.views, b.missing, b.images]
+                for b in breasts.itertuples()
+            ],
+        },
+    }
+
+
+def _exam_section(exams: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "title": "Exams",
+        "text": "Score: the higher of the two breasts'.",
+        "table": {
+            "columns": ["Exam", "Score", "Breasts", "Images"],
+            "rows": [
+                [e.exam_id, f"{e.score:.3f}", e.breasts, e.images] for e in exams.itertuples()
+            ],
+        },
     }
 
 
@@ -186,12 +193,12 @@ def _fates(image_scores: pd.DataFrame, files: pd.DataFrame) -> dict[str, Any]:
     table = pd.concat([files[files["fate"] != "accepted"], pd.DataFrame(later)])
     keys = ["fate", "reason", "found", "tag", "remedy"]
     counts = table.groupby(keys, dropna=False).size() if len(table) else {}
-    rows = [["scored", "", "", "", "", _count_scored(image_scores)]]
-    rows += [[*map(str, which), int(n)] for which, n in counts.items()]
+    rows = [[_count_scored(image_scores), "scored", "", "", "", ""]]
+    rows += [[int(n), *map(str, which)] for which, n in counts.items()]
     return {
         "title": "Fate of every file",
         "table": {
-            "columns": ["Fate", "Reason", "Found", "Attribute", "Remedy", "Files"],
+            "columns": ["Files", "Fate", "Reason", "Found", "Attribute", "Remedy"],
             "rows": rows,
             "note": f"The counts add up to {len(files)} files found. The private table of names "
             "beside the scores tells which file each row is.",
@@ -219,5 +226,5 @@ def close_score(
         "exams": str(len(exams)),
     }
     for reason, n in files.loc[files["fate"] != "accepted", "reason"].value_counts().items():
-        rows[f"  {n} x"] = str(reason)
+        rows[f"  {reason}"] = str(n)
     log.info(closing_block("score", rows, page["page"]))

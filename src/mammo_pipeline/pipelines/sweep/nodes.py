@@ -40,13 +40,13 @@ def sweep_ladders(
     The journal and the checkpoints outlive a kill: finished trials are not run again.
     """
     from mammo_pipeline.mammo.ladder.lessons import gather_lessons
-    from mammo_pipeline.mammo.ladder.search import (
+    from mammo_pipeline.mammo.ladder.space import find_given
+    from mammo_pipeline.pipelines.sweep.search import (
         list_trials,
         member_key,
         search_ladders,
         study_name,
     )
-    from mammo_pipeline.mammo.ladder.space import find_given
     from mammo_pipeline.tracking import child_run
 
     code = digest_code("mammo_pipeline.mammo.ladder.climb")

@@ -9,14 +9,14 @@ import pytest
 
 from mammo_pipeline.mammo.ladder.climb import climb_ladder
 from mammo_pipeline.mammo.ladder.lessons import Lessons, gather_lessons
-from mammo_pipeline.mammo.ladder.search import (
+from mammo_pipeline.mammo.ladder.space import Search
+from mammo_pipeline.mammo.patches import sample_patches
+from mammo_pipeline.pipelines.sweep.search import (
     list_trials,
     member_key,
     search_ladders,
     study_name,
 )
-from mammo_pipeline.mammo.ladder.space import Search
-from mammo_pipeline.mammo.patches import sample_patches
 from toy_study import make_ladder, make_sampling, make_study
 
 RATE = "stages.image_adam.learning_rate"
