@@ -70,7 +70,7 @@ def validate_images(images: pd.DataFrame, parameters: CheckParameters) -> list[d
     )
     results = {_identity(r.expectation_config): r for r in outcome.results}
     return [
-        _row(rule, results[_identity(suite.expectations[place].configuration)])
+        _row(rule, results[_identity(suite.expectations[place].configuration)], len(images))
         for place, rule in enumerate(contract)
     ]
 
@@ -87,6 +87,7 @@ def count_patients(images: pd.DataFrame, minimum: int) -> list[dict[str, Any]]:
                 "severity": "critical",
                 "held": n >= minimum,
                 "found": f"{n} patients",
+                "expected": f"{minimum} or more",
                 "n": len(outcome),
             }
         )
@@ -102,7 +103,13 @@ def _identity(configuration: Any) -> str:
     return f"{configuration.type}:{sorted(arguments.items())}"
 
 
-def _row(rule: Rule, result: Any) -> dict[str, Any]:
+def _say_bounds(how: dict[str, Any]) -> str:
+    if "min_value" in how:
+        return f"{how['min_value']:g} to {how['max_value']:g}"
+    return " or ".join(map(str, how.get("value_set", [])))
+
+
+def _row(rule: Rule, result: Any, n: int) -> dict[str, Any]:
     _, how, severity, words = rule
     found = result.result.get("unexpected_count")
     mean = result.result.get("observed_value")
@@ -110,9 +117,7 @@ def _row(rule: Rule, result: Any) -> dict[str, Any]:
         "rule": words,
         "severity": severity,
         "held": bool(result.success),
-        "found": f"mean {mean:.4f}"
-        if found is None and mean is not None
-        else f"{found or 0} images",
-        "expected": ", ".join(f"{name} {value}" for name, value in how.items()),
-        "n": int(result.result.get("element_count", 0)),
+        "found": f"mean {mean:.4f}" if found is None else f"{found} images break it",
+        "expected": _say_bounds(how),
+        "n": n,
     }

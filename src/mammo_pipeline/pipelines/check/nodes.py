@@ -37,7 +37,14 @@ def check_contract(images: pd.DataFrame, parameters: CheckParameters) -> dict[st
 def write_contract_page(contract: dict[str, Any], files: pd.DataFrame) -> dict[str, Any]:
     """Returns the page on the contract and on what became of every file."""
     rules = [
-        [r["rule"], r["severity"], "held" if r["held"] else "BROKEN", r["found"], r["n"]]
+        [
+            r["rule"],
+            r["severity"],
+            "held" if r["held"] else "BROKEN",
+            r["expected"],
+            r["found"],
+            r["n"],
+        ]
         for r in contract["rules"]
     ]
     fates = files.groupby(["fate", "reason", "tag", "remedy"], dropna=False).size()
@@ -55,7 +62,7 @@ def write_contract_page(contract: dict[str, Any], files: pd.DataFrame) -> dict[s
                 "text": "Great Expectations ran each rule over the table of accepted images. A "
                 "broken critical rule stops the run before any pixel is read.",
                 "table": {
-                    "columns": ["Rule", "Severity", "Result", "Found", "n"],
+                    "columns": ["Rule", "Severity", "Result", "Expected", "Found", "n"],
                     "rows": rules,
                     "note": "n is the number of images, or of patients in the last two rows.",
                 },
