@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from kedro.pipeline import Pipeline, node
 
 from mammo_pipeline.dvc_stages import (
+    OPENED_SOURCES,
     StageError,
     describe_stage,
     dvc_stages,
@@ -47,7 +48,8 @@ def test_every_stage_depends_on_its_own_folder_and_on_globals(stages):
     for room, stage in stages.items():
         assert f"src/mammo_pipeline/pipelines/{room}" in stage["deps"]
         assert {"conf/demo/globals.yml": None} in stage["params"]
-        assert stage["cmd"] == f"kedro run --env demo --pipelines {room}"
+        assert stage["cmd"] == f".venv/bin/kedro run --env demo --pipelines {room}"
+        assert "requirements.lock" in stage["deps"]
 
 
 def test_a_source_file_reruns_only_the_rooms_that_import_it(stages):
@@ -55,7 +57,27 @@ def test_a_source_file_reruns_only_the_rooms_that_import_it(stages):
     assert bias in stages["evaluate"]["deps"]
     assert bias not in stages["standardize"]["deps"]
     assert "src/mammo_pipeline/mammo/standard.py" in stages["standardize"]["deps"]
-    assert not any("tracking" in path for stage in stages.values() for path in stage["deps"])
+
+
+def test_a_file_that_is_opened_by_its_path_is_a_source_too(stages):
+    served = "src/mammo_pipeline/serving/ensemble_model.py"
+    page = "src/mammo_pipeline/reporting/page.html"
+    assert [room for room in stages if served in stages[room]["deps"]] == ["release"]
+    for room, stage in stages.items():
+        if any(str(out).endswith(".html") for out in stage["outs"]):
+            assert page in stage["deps"], room
+    assert page not in stages["train"]["deps"]
+
+
+def test_every_opened_source_is_there():
+    for opener, opened in OPENED_SOURCES.items():
+        for name in (opener, *opened):
+            assert (ROOT / "src/mammo_pipeline" / name).is_file()
+
+
+def test_of_tracking_only_the_registry_shapes_an_output(stages):
+    deps = {(room, path) for room in stages for path in stages[room]["deps"] if "tracking" in path}
+    assert deps == {("release", "src/mammo_pipeline/tracking/registry.py")}
 
 
 def test_names_and_keys_of_patients_are_not_in_dvc(stages):
@@ -70,7 +92,6 @@ def test_names_and_keys_of_patients_are_not_in_dvc(stages):
 CATALOG = {
     "table": {"type": "pandas.CSVDataset", "filepath": "data/table.csv"},
     "key": {"type": "x.Key", "filepath": "conf/local/key", "metadata": {"dvc": "private"}},
-    "journal": {"type": "x.Place", "filepath": "data/journal", "metadata": {"dvc": "persist"}},
     "page": {"type": "x.Report", "filepath": "data/page.html"},
     "figures": {"type": "x.Json", "filepath": "data/f.json", "metadata": {"mlflow": "metrics"}},
 }
@@ -85,15 +106,9 @@ def work(*_):
 
 
 def test_marks_of_the_catalog_become_deps_outs_and_metrics():
-    stage = describe(
-        node(work, ["table", "key", "journal", "params:check"], ["page", "figures"], name="a")
-    )
+    stage = describe(node(work, ["table", "key", "params:check"], ["page", "figures"], name="a"))
     assert "data/table.csv" in stage["deps"]
-    assert stage["outs"] == [
-        {"data/journal": {"persist": True}},
-        "data/page.html",
-        "data/page.json",
-    ]
+    assert stage["outs"] == ["data/page.html", "data/page.json"]
     assert stage["metrics"] == ["data/f.json"]
     assert {"conf/base/parameters/check.yml": None} in stage["params"]
     assert "conf/local/key" not in str(stage)
@@ -161,8 +176,7 @@ def repository(tmp_path, monkeypatch, stages):
 
 def list_outs(stage: dict) -> list[str]:
     """Returns the paths that a stage writes."""
-    outs = [out if isinstance(out, str) else next(iter(out)) for out in stage["outs"]]
-    return [*outs, *stage.get("metrics", [])]
+    return [*stage["outs"], *stage.get("metrics", [])]
 
 
 def stub(stage: dict) -> dict:

@@ -1,8 +1,9 @@
 """`kedro dvc-stages`: dvc.yaml, rendered from the rooms' pipelines and the catalog.
 
 One stage a room, in the order of the story, so that the two cannot drift apart. A stage depends on
-the files that the room reads, on its parameter files, and on exactly the source files that it
-imports: a change in how bias is measured does not standardize the images again.
+the files that the room reads, on its parameter files, on the installed packages, and on exactly
+the source files that it imports or opens: a change in how bias is measured does not standardize the
+images again.
 """
 
 from __future__ import annotations
@@ -22,8 +23,17 @@ from mammo_pipeline.imports import find_imports
 # Scoring is done on request, on a folder that is not part of the study.
 ROOMS_WITHOUT_STAGE = ("score",)
 HEADER = "# Rendered by `kedro dvc-stages --env {env}`: do not edit. A test compares the two.\n"
-# What runs beside a room and shapes none of its outputs.
+# What runs beside a room and shapes none of its outputs, but for what OPENED_SOURCES names.
 SIDE_MODULES = ("mammo_pipeline.tracking", "mammo_pipeline.closing")
+# What a source file opens by its path, or lets shape its output, and does not import as such.
+OPENED_SOURCES = {
+    "reporting/page.py": ["reporting/page.html"],
+    "pipelines/release/nodes.py": ["serving/ensemble_model.py", "tracking/registry.py"],
+}
+# Another version of a package may compute another result.
+LOCK = "requirements.lock"
+# `dvc repro` from a fresh shell finds no `kedro` on its path.
+KEDRO = ".venv/bin/kedro"
 _PARAMETERS = "params:"
 
 Catalog = Mapping[str, Mapping[str, Any]]
@@ -65,21 +75,15 @@ def describe_stage(
 ) -> dict[str, Any]:
     """Returns one stage: cmd, deps, params, outs and metrics, each in a stable order."""
     refuse_unseen_outputs(room, pipeline, catalog)
-    kept = {name for name in inputs_of(pipeline) if _mark(catalog, name) == "persist"}
-    written = {n for n in pipeline.all_outputs() | kept if n in catalog} - _private(catalog)
+    written = {n for n in pipeline.all_outputs() if n in catalog} - _private(catalog)
     read = {n for n in inputs_of(pipeline) - written if n in catalog} - _private(catalog)
     metrics = {n for n in written if _metadata(catalog, n).get("mlflow") == "metrics"}
     types = {str(catalog[n]["type"]) for n in read | written}
     stage = {
-        "cmd": f"kedro run --env {env} --pipelines {room}",
-        "deps": sorted({*_paths(catalog, read), *list_sources(room, types, root)}),
+        "cmd": f"{KEDRO} run --env {env} --pipelines {room}",
+        "deps": sorted({LOCK, *_paths(catalog, read), *list_sources(room, types, root)}),
         "params": [{path: None} for path in list_parameter_files(pipeline, root, env)],
-        "outs": [
-            {path: {"persist": True}} if name in kept else path
-            for path, name in sorted(
-                (p, n) for n in written - metrics for p in _paths(catalog, [n])
-            )
-        ],
+        "outs": sorted(_paths(catalog, written - metrics)),
         "metrics": sorted(_paths(catalog, metrics)),
     }
     return {key: value for key, value in stage.items() if value}
@@ -110,12 +114,15 @@ def list_parameter_files(pipeline: Pipeline, root: Path, env: str) -> list[str]:
 
 
 def list_sources(room: str, types: set[str], root: Path) -> set[str]:
-    """Returns the room's folder and every source file of ours that it imports, however deep."""
+    """Returns the room's folder and every file of ours that it imports or opens, however deep."""
     package = root / "src/mammo_pipeline"
     folder = package / "pipelines" / room
     own = sorted(folder.glob("*.py"))
     datasets = [_file_of(kind, root) for kind in sorted(types) if kind.startswith("mammo_pipeline")]
     files = find_imports([*own, *datasets], package, leave_out=SIDE_MODULES)
+    for opener, opened in OPENED_SOURCES.items():
+        if package / opener in files:
+            files |= {package / name for name in opened}
     outside = {file for file in files if folder not in file.parents}
     return {path.relative_to(root).as_posix() for path in {folder, *outside}}
 
@@ -140,12 +147,8 @@ def _metadata(catalog: Catalog, name: str) -> Mapping[str, Any]:
     return catalog.get(name, {}).get("metadata") or {}
 
 
-def _mark(catalog: Catalog, name: str) -> str | None:
-    return _metadata(catalog, name).get("dvc")
-
-
 def _private(catalog: Catalog) -> set[str]:
-    return {name for name in catalog if _mark(catalog, name) == "private"}
+    return {name for name in catalog if _metadata(catalog, name).get("dvc") == "private"}
 
 
 @click.command("dvc-stages")
@@ -162,7 +165,7 @@ def dvc_stages(metadata: ProjectMetadata, env: str, check: bool) -> None:
         raise click.ClickException(str(error)) from error
     if not check:
         path.write_text(text)
-        click.echo(f"wrote {path.name}\n  next  dvc repro")
+        click.echo(f"wrote {path.name}\n  next  .venv/bin/dvc repro")
     elif not path.exists() or path.read_text() != text:
         raise click.ClickException(
             f"dvc.yaml differs from pipelines and catalog. Run: kedro dvc-stages --env {env}"

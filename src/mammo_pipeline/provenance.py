@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,11 +20,9 @@ def read_commit(root: Path) -> str:
 
 
 def describe_making(root: Path) -> dict[str, str]:
-    """Returns date, command, version and commit of what is being made now."""
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """Returns date, version and commit of what is being made now."""
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
         "mammo_pipeline": __version__,
         "commit": read_commit(root),
     }

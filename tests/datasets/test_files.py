@@ -28,6 +28,17 @@ def test_a_missing_folder_is_told_with_what_to_do(tmp_path):
         Folder(filepath=str(tmp_path / "nowhere")).load()
 
 
+def test_linked_folders_and_broken_links_are_seen_and_a_circle_ends(tmp_path):
+    real = tmp_path / "real"
+    (real / "p1").mkdir(parents=True)
+    (real / "p1/a.dcm").write_bytes(b"1")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/p1").symlink_to(real / "p1")
+    (tmp_path / "d/gone.dcm").symlink_to(tmp_path / "nowhere")
+    (real / "p1/again").symlink_to(tmp_path / "d")
+    assert Folder(filepath=str(tmp_path / "d")).load().names() == ["gone.dcm", "p1/a.dcm"]
+
+
 def test_hidden_files_are_seen(tmp_path):
     (tmp_path / "d").mkdir()
     (tmp_path / "d/.x").write_bytes(b"1")

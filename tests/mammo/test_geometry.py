@@ -11,12 +11,13 @@ from small_archive import draw_breast
 
 
 @pytest.mark.parametrize("flips", [(False, False), (True, False), (False, True), (True, True)])
-def test_a_box_returns_to_the_stored_pixels_it_came_from(flips):
+def test_a_box_lands_where_flip_scale_and_shift_put_it(flips):
     transform = trace((3328, 2560), flips, (0.35, 0.35), (12, -3))
-    box = (100.0, 200.0, 340.0, 610.0)
-    there = transform.box_to_canvas(box)
-    assert transform.box_to_stored(there) == pytest.approx(box, abs=1e-6)
-    assert (there[2] - there[0]) == pytest.approx(0.35 * 240)
+    row = 3328 - 340 if flips[0] else 100
+    column = 2560 - 610 if flips[1] else 200
+    there = transform.box_to_canvas((100.0, 200.0, 340.0, 610.0))
+    assert there[:2] == pytest.approx((0.35 * row + 12, 0.35 * column - 3))
+    assert (there[2] - there[0], there[3] - there[1]) == pytest.approx((0.35 * 240, 0.35 * 410))
 
 
 @pytest.mark.parametrize("laterality", ["L", "R"])

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from io import StringIO
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from mammo_pipeline.mammo.labels import LabelError, join_labels, parse_boxes, read_labels
+from mammo_pipeline.mammo.labels import (
+    LabelError,
+    count_unused_labels,
+    join_labels,
+    parse_boxes,
+    read_labels,
+)
 
 
 def table(**columns: list[str]) -> pd.DataFrame:
@@ -38,7 +47,7 @@ def test_good_labels_come_back_typed():
             {"patient_id": ["a", "a"], "laterality": ["L", "L"]},
             "lines 2, 3 speak of the same breast",
         ),
-        ({"birads": ["1", "2"]}, "unknown columns \\['birads'\\]"),
+        ({"birads": ["1", "2"]}, "1 unknown ones"),
     ],
 )
 def test_each_fault_is_told_with_its_line(columns, told):
@@ -80,3 +89,43 @@ def test_a_dated_label_speaks_of_its_exam_alone():
 def test_a_malformed_box_is_told(text):
     with pytest.raises(LabelError, match="line 7, lesion_boxes"):
         parse_boxes(text, 7)
+
+
+def test_the_example_of_the_readme_is_a_good_table():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    block = readme.split("```\n   patient_id,")[1].split("```")[0]
+    text = "patient_id," + "\n".join(line.strip() for line in block.splitlines())
+    labels = read_labels(pd.read_csv(StringIO(text), dtype=str, keep_default_na=False))
+    assert labels["cancer"].tolist() == [1, 0]
+    assert len(parse_boxes(labels.loc[0, "lesion_boxes"], 2)) == 2
+
+
+def test_a_row_with_more_fields_than_the_header_is_told():
+    text = "patient_id,laterality,cancer\nDOE^JANE,L,1,surplus\n"
+    with pytest.raises(LabelError, match="more fields than the header") as error:
+        read_labels(pd.read_csv(StringIO(text), dtype=str, keep_default_na=False))
+    assert "DOE" not in str(error.value)
+
+
+def test_no_cell_that_could_hold_a_name_is_shown():
+    shifted = table(laterality=["DOE^JANE", "R"])
+    with pytest.raises(LabelError, match="line 2, laterality") as error:
+        read_labels(shifted)
+    assert "DOE" not in str(error.value)
+
+
+def test_a_dated_and_an_undated_row_of_one_breast_are_told_apart_without_names():
+    labels = table(patient_id=["DOE", "DOE"], laterality=["L", "L"], study_date=["20200101", ""])
+    with pytest.raises(LabelError, match="lines 2, 3 speak of the same breast") as error:
+        join_labels(breasts(("DOE", "L", "20200101")), read_labels(labels))
+    assert "DOE" not in str(error.value)
+
+
+def test_rows_that_met_no_image_are_counted_with_their_cancers():
+    labels = read_labels(table(patient_id=["a", "a"]))
+    joined = join_labels(breasts(("a", "L", "20200101")), labels)
+    assert count_unused_labels(joined, labels) == {
+        "labels": 2,
+        "labels_without_image": 1,
+        "cancers_without_image": 1,
+    }

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from mammo_pipeline.datasets.store import StoredImages
+from mammo_pipeline.mammo.digest import digest_data
 
 MEMBERS = {"trial-000": 1.0, "trial-001": 0.8, "trial-002": -1.0}
 
@@ -95,7 +96,10 @@ def study(members: dict, fake_network: None) -> dict:
         "store": store,
         "tune_scores": pd.DataFrame({"image_id": tune["image_id"].to_numpy(), **scores}),
         "sweep_trials": pd.DataFrame({"trial": range(4), "state": ["COMPLETE"] * 3 + ["PRUNED"]}),
-        "sweep_metrics": {"network": {"family": "dreamnet", "image_shape": [2, 2]}},
+        "sweep_metrics": {
+            "network": {"family": "dreamnet", "image_shape": [2, 2]},
+            "data_version": digest_data(cohort, store.index),
+        },
         "files": pd.DataFrame({"fate": fates, "reason": reasons}),
         "canvas_lesions": pd.DataFrame(
             {

@@ -17,7 +17,7 @@ from kedro_datasets.json import JSONDataset
 from mlflow import MlflowClient
 
 from mammo_pipeline.tracking import TrackingHooks, active_run
-from mammo_pipeline.tracking.hooks import describe_source, select_figures
+from mammo_pipeline.tracking.hooks import describe_source, select_figures, select_parameters
 from mammo_pipeline.tracking.server import load_config
 
 PARAMETERS = {
@@ -85,6 +85,21 @@ def test_a_tracked_run_keeps_parameters_tags_metrics_and_artifacts(project):
     assert "git.sha" in run.data.tags
     assert [f.path for f in client.list_artifacts(run.info.run_id, "page")] == ["page/page.json"]
     assert active_run() is None
+
+
+def test_a_folder_of_a_patient_is_no_parameter_name(project, monkeypatch):
+    rooms = {"ingest": {"minimum_field_mm": 100, "stated_spacing_mm": {"DOE_JANE": 0.09}}}
+    marks = {"params:ingest"}
+    monkeypatch.setattr(
+        "mammo_pipeline.tracking.hooks.select_parameters",
+        lambda *_: select_parameters(rooms, marks),
+    )
+    run = only_run(run_pipeline(project, fit))
+    assert run.data.params == {
+        "ingest.minimum_field_mm": "100",
+        "ingest.stated_spacing_mm": "1 folder: 0.09",
+    }
+    assert "DOE" not in json.dumps(run.to_dictionary())
 
 
 def test_a_failed_run_is_closed_as_failed_and_keeps_no_text_of_the_error(project):

@@ -1,5 +1,7 @@
 """Links open the right page, in the right mode."""
 
+from pathlib import Path
+
 from mammo_pipeline.tracking import model_link, run_link, server_command
 from mammo_pipeline.tracking.runs import ActiveRun
 
@@ -11,7 +13,15 @@ def test_links_open_the_page_in_its_machine_learning_mode():
     served = ActiveRun("https://tracking.example/", "1", "abc", "tiny")
     page = f"https://tracking.example/#/models/tiny/versions/3{mode}"
     assert model_link(served, "3") == page
-    assert "MLFLOW_DISABLE_TELEMETRY=true" in server_command("sqlite:///mlruns/mlflow.db")
+
+
+def test_the_readme_gives_the_same_command():
+    command = server_command("sqlite:///mlruns/mlflow.db")
+    assert command == (
+        "MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false "
+        ".venv/bin/mlflow server --workers 1 --backend-store-uri sqlite:///mlruns/mlflow.db"
+    )
+    assert command in (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def test_no_password_gets_into_a_link_or_a_command():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,19 +30,49 @@ def replace_file(path: Path) -> Iterator[Path]:
 def replace_folder(path: Path) -> Iterator[Path]:
     """Yields an empty scratch folder beside `path`; on success it takes the name of `path`.
 
-    The previous folder, if any, is moved aside for the swap and removed after it.
+    The previous folder, if any, is moved aside for the swap and removed after it. A kill within the
+    swap leaves it aside; the next write puts it back first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.part")
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     retired = path.with_name(f".{path.name}.old")
-    for leftover in (scratch, retired):
-        shutil.rmtree(leftover, ignore_errors=True)
+    _settle(path, retired)
+    _clear_scratches(path)
     scratch.mkdir()
-    yield scratch
-    if path.exists():
-        path.rename(retired)
-    scratch.rename(path)
+    try:
+        yield scratch
+        if path.exists():
+            path.rename(retired)
+        scratch.rename(path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        _settle(path, retired)
+
+
+def _settle(path: Path, retired: Path) -> None:
+    """Puts the retired folder back where nothing took its name, removes it otherwise."""
+    if retired.exists() and not path.exists():
+        retired.rename(path)
     shutil.rmtree(retired, ignore_errors=True)
+
+
+def _clear_scratches(path: Path) -> None:
+    """Removes the scratch folders of processes that are gone, and of this one."""
+    for leftover in path.parent.iterdir():
+        match = re.fullmatch(rf"\.{re.escape(path.name)}\.(\d{{1,9}})\.part", leftover.name)
+        # Containers count from 1 again, so a number may be ours and the folder a dead process's.
+        if match and (int(match[1]) == os.getpid() or not _is_alive(int(match[1]))):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # It lives, and is another user's.
+        pass
+    return True
 
 
 def _flush_to_disk(path: Path) -> None:

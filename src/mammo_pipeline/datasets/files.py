@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,20 @@ class FolderOfFiles:
     root: Path
 
     def names(self) -> list[str]:
-        """Returns every file below the root, sorted, hidden files and links to files included."""
-        return sorted(
-            p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file()
-        )
+        """Returns every file below the root, sorted: hidden ones, links and broken links included.
+
+        Linked folders are followed, each real folder once, so that a circle ends.
+        """
+        found: list[str] = []
+        seen: set[str] = set()
+        for folder, below, files in os.walk(self.root, followlinks=True):
+            here = os.path.realpath(folder)
+            if here in seen:
+                below.clear()
+                continue
+            seen.add(here)
+            found += [(Path(folder) / name).relative_to(self.root).as_posix() for name in files]
+        return sorted(found)
 
     def open(self, name: str) -> BinaryIO:
         """Returns the file opened for reading bytes."""

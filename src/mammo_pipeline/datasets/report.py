@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,41 @@ from kedro.io import AbstractDataset
 
 from mammo_pipeline.datasets.atomic import replace_file
 from mammo_pipeline.provenance import describe_making
+
+# The options that a foot repeats, by every spelling that Kedro knows.
+_SHOWN = {
+    "-e": "--env",
+    "--env": "--env",
+    "-p": "--pipeline",
+    "--pipeline": "--pipeline",
+    "--pipelines": "--pipelines",
+    "-c": "--config",
+    "--config": "--config",
+}
+
+
+def show_command(argv: list[str]) -> str:
+    """Returns the command with the options that name no folder; every other word is left out.
+
+    A command line may name a folder, and a folder a patient. Of a configuration file only the
+    name is kept; another value with a slash is no name and is left out.
+
+    >>> show_command([".venv/bin/kedro", "run", "--env=demo", "--params", "score_folder=/d/Doe"])
+    'kedro run --env demo'
+    """
+    command = [Path(argv[0]).name, *(["run"] if argv[1:2] == ["run"] else [])]
+    return " ".join([*command, *_list_shown(argv[1:])])
+
+
+def _list_shown(words: list[str]) -> Iterator[str]:
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        option, _, joined = word.partition("=")
+        name = _SHOWN.get(option)
+        value = joined or following
+        if name == "--config":
+            value = Path(value).name
+        if name and re.fullmatch(r"\w[\w,.\-]*", value):
+            yield f"{name} {value}"
 
 
 class Report(AbstractDataset[dict[str, Any], dict[str, Any]]):
@@ -36,9 +74,7 @@ class Report(AbstractDataset[dict[str, Any], dict[str, Any]]):
         """Renders the page, its foot saying when, how and by which code, and writes both files."""
         from mammo_pipeline.reporting.page import render_page, twin
 
-        # A command line may name a folder, and a folder a patient: parameters stay out of the foot.
-        making = describe_making(Path.cwd())
-        making["command"] = making["command"].split(" --params")[0]
+        making = describe_making(Path.cwd()) | {"command": show_command(sys.argv)}
         data = {**data, "footer": {**data.get("footer", {}), **making}}
         with replace_file(self._twin) as scratch:
             scratch.write_text(json.dumps(twin(data), indent=1, allow_nan=False))

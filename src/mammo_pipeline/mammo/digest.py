@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,11 +34,51 @@ def digest_arrays(arrays: Mapping[str, np.ndarray]) -> str:
 def digest_table(table: pd.DataFrame, columns: list[str]) -> str:
     """Returns the first 12 hex digits of a SHA-256 over named columns, whatever the rows' order.
 
-    It stands in reports as the version of the data that a figure was measured on.
-
     >>> table = pd.DataFrame({"image_id": ["b", "a"], "side": ["test", "train"]})
     >>> digest_table(table, ["image_id", "side"]) == digest_table(table[::-1], ["image_id", "side"])
     True
     """
     rows = table[columns].astype(str).agg("|".join, axis=1).sort_values()
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
+
+
+def digest_record(record: Mapping[str, Any]) -> str:
+    """Returns the SHA-256, in hex, of a JSON-able record, whatever the order of its keys.
+
+    >>> digest_record({"a": 1, "b": 2}) == digest_record({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def digest_data(cohort: pd.DataFrame, index: pd.DataFrame) -> str:
+    """Returns the version of the data that members learn from and figures are measured on.
+
+    Outcomes and sides come from the cohort; the store's table stands for the pixels, for it holds
+    each image's transform and features before and after standardization.
+
+    Args:
+        cohort: image_id, side and cancer.
+        index: The store's table.
+    """
+    parts = [
+        digest_table(cohort, ["image_id", "side", "cancer"]),
+        digest_table(index, sorted(index.columns)),
+    ]
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
+
+
+def refuse_other_data(stated: str, found: str, made_by: str) -> None:
+    """Raises ValueError when something was made on other data than those at hand.
+
+    Args:
+        stated: The version of the data that it was made on.
+        found: The version at hand.
+        made_by: The room that made it, and must run again.
+    """
+    if stated != found:
+        raise ValueError(
+            f"what the room `{made_by}` left was made on data version {stated}, the cohort and the "
+            f"images at hand are version {found}: a patient it learnt from may now be on the test "
+            f"side. Run `{made_by}` again, and the rooms after it."
+        )

@@ -45,6 +45,12 @@ FATES: dict[str, Fate] = {
     ),
     "not_mammography": Fate("other", "Modality (0008,0060)", "not a mammogram", _NO_2D),
     "unreadable_header": Fate("quarantined", "", "the header cannot be read", _ASK_PACS),
+    "unreadable_file": Fate(
+        "quarantined",
+        "",
+        "the file cannot be opened",
+        "Check the rights of the file, or where a link points.",
+    ),
     "no_identity": Fate(
         "quarantined",
         "PatientID (0010,0020), SOPInstanceUID (0008,0018), StudyDate (0008,0020)",

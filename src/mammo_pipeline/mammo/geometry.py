@@ -27,20 +27,11 @@ class Transform:
         >>> Transform(0.5, 0, -0.5, 100).box_to_canvas((10, 20, 30, 40))
         (5.0, 80.0, 15.0, 90.0)
         """
-        return self._map_box(box, forward=True)
-
-    def box_to_stored(self, box: tuple[float, float, float, float]) -> tuple[float, ...]:
-        """Returns the box in pixels of the stored matrix: the inverse of `box_to_canvas`."""
-        return self._map_box(box, forward=False)
-
-    def _map_box(self, box: tuple[float, ...], forward: bool) -> tuple[float, ...]:
         axes = ((self.row_scale, self.row_offset), (self.column_scale, self.column_offset))
-        ends = []
-        for axis, (scale, offset) in enumerate(axes):
-            pair = [box[axis], box[axis + 2]]
-            ends.append(
-                sorted(scale * x + offset if forward else (x - offset) / scale for x in pair)
-            )
+        ends = [
+            sorted(scale * box[end] + offset for end in (axis, axis + 2))
+            for axis, (scale, offset) in enumerate(axes)
+        ]
         (row_min, row_max), (column_min, column_max) = ends
         return float(row_min), float(column_min), float(row_max), float(column_max)
 

@@ -14,6 +14,7 @@ BOX = re.compile(
     rf"(?P<view>CC|MLO):(?P<kind>{'|'.join(KINDS)}):(?P<pathology>{'|'.join(PATHOLOGIES)})"
     r":(?P<row_min>\d+),(?P<column_min>\d+),(?P<row_max>\d+),(?P<column_max>\d+)"
 )
+LONGEST_SHOWN = 4
 DENSITIES = {"A": "A", "B": "B", "C": "C", "D": "D", "1": "A", "2": "B", "3": "C", "4": "D"}
 
 
@@ -86,6 +87,21 @@ def parse_boxes(text: str, line: int) -> list[dict[str, object]]:
     return lesions
 
 
+def count_unused_labels(joined: pd.DataFrame, labels: pd.DataFrame) -> dict[str, int]:
+    """Returns how many rows of the label table met no image, and how many of these are cancers.
+
+    Args:
+        joined: What `join_labels` returned; its `line` tells which rows were used.
+        labels: What `read_labels` returned.
+    """
+    unused = labels[~(labels.index + 2).isin(joined["line"].dropna())]
+    return {
+        "labels": len(labels),
+        "labels_without_image": len(unused),
+        "cancers_without_image": int(unused["cancer"].sum()),
+    }
+
+
 def join_labels(breasts: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     """Returns the images with `cancer`, `density`, `lesion_boxes`, `line` and labelled `age`.
 
@@ -103,8 +119,9 @@ def join_labels(breasts: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     if len(unknown):
         raise LabelError(
             f"Label table: {_lines(unknown.index)} name a patient_id that no accepted image has. "
-            "Expected PatientID (0010,0020) as the files state it, or no row. Correct the table, "
-            "or look in the files' table why the patient's images were refused."
+            "Expected PatientID (0010,0020) as the files state it, or no row. Correct the table; "
+            "if all images of the patient were refused, the table of files says why, and the row "
+            "must go."
         )
     exams = breasts.groupby("patient")["study_date"].nunique()
     undated = lines[(lines["study_date"] == "") & lines["patient_id"].map(exams).gt(1)]
@@ -117,19 +134,27 @@ def join_labels(breasts: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     dates = lines["study_date"].where(lines["study_date"] != "", lines["patient_id"].map(only))
     keyed = lines.assign(study_date=dates).rename(columns={"patient_id": "patient"})
     keyed = keyed.rename(columns={"age": "labelled_age"})
+    again = keyed.duplicated(["patient", "laterality", "study_date"], keep=False)
+    if again.any():
+        _refuse_twice(keyed.index[again])
     return breasts.merge(
         keyed, on=["patient", "laterality", "study_date"], how="left", validate="many_to_one"
     )
 
 
 def _refuse_columns(table: pd.DataFrame) -> None:
+    if not isinstance(table.index, pd.RangeIndex):
+        raise LabelError(
+            "Label table: a row has more fields than the header. Quote a field that holds commas, "
+            "such as lesion_boxes."
+        )
     missing = [name for name in REQUIRED if name not in table.columns]
     unknown = [name for name in table.columns if name not in {*REQUIRED, *OPTIONAL}]
     if missing or unknown:
         raise LabelError(
-            f"Label table: missing columns {missing or 'none'}, unknown columns "
-            f"{unknown or 'none'}. Expected {', '.join(REQUIRED)} and optionally "
-            f"{', '.join(OPTIONAL)}."
+            f"Label table: missing columns {missing or 'none'}, and {len(unknown)} unknown ones. "
+            f"The first line must name {', '.join(REQUIRED)} and optionally "
+            f"{', '.join(OPTIONAL)}, and nothing else."
         )
     if table.empty:
         raise LabelError("Label table: it has no row. Expected one row a breast of an exam.")
@@ -138,17 +163,23 @@ def _refuse_columns(table: pd.DataFrame) -> None:
 def _refuse_values(wrong: pd.Series, column: str, labels: pd.DataFrame, expected: str) -> None:
     rows = labels.index[wrong]
     if len(rows):
-        found = "" if column == "patient_id" else f" found '{labels.loc[rows[0], column]}',"
+        # A shifted row holds a name in any column: only what is too short to be one is shown.
+        value = str(labels.loc[rows[0], column])
+        found = f" found '{value}'," if len(value) <= LONGEST_SHOWN else ""
         raise LabelError(f"Label table, {_lines(rows)}, {column}:{found} expected {expected}.")
 
 
 def _refuse_duplicates(labels: pd.DataFrame) -> None:
     again = labels.duplicated(["patient_id", "laterality", "study_date"], keep=False)
     if again.any():
-        raise LabelError(
-            f"Label table: {_lines(labels.index[again])} speak of the same breast of the same "
-            "exam. Keep one row of each."
-        )
+        _refuse_twice(labels.index[again])
+
+
+def _refuse_twice(rows: pd.Index) -> None:
+    raise LabelError(
+        f"Label table: {_lines(rows)} speak of the same breast of the same exam. Keep one row of "
+        "each."
+    )
 
 
 def _lines(rows: pd.Index, most: int = 5) -> str:

@@ -7,6 +7,12 @@ from pathlib import Path
 from mammo_pipeline.tracking.names import hide_password
 from mammo_pipeline.tracking.runs import ActiveRun
 
+# Measured: a local database keeps each run's folder, so the server shows artifacts without
+# being told where they are. Telemetry and job workers are of no use to a page.
+_SERVER = (
+    "MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false "
+    ".venv/bin/mlflow server --workers 1 --backend-store-uri"
+)
 # MLflow's page starts in its GenAI mode unless the link says otherwise.
 _MODE = "?workflowType=machine_learning"
 
@@ -27,7 +33,8 @@ def model_link(run: ActiveRun, version: str) -> str:
 def server_command(tracking_uri: str) -> str | None:
     """Returns the command that shows a local database, or None where a server already does.
 
-    The path is relative where it lies below the working directory, as in a project's own folder.
+    It is typed in the project's folder. The path of the database is relative where it lies below
+    the working directory.
 
     >>> server_command("https://tracking.example") is None
     True
@@ -36,10 +43,7 @@ def server_command(tracking_uri: str) -> str | None:
         return None
     here = f"sqlite:///{Path.cwd().as_posix()}/"
     uri = hide_password(tracking_uri.replace(here, "sqlite:///", 1))
-    return (
-        "MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false "
-        f"mlflow server --workers 1 --backend-store-uri {uri}"
-    )
+    return f"{_SERVER} {uri}"
 
 
 def _page(run: ActiveRun) -> str:

@@ -7,6 +7,8 @@ import re
 from typing import Any
 
 LONGEST_VALUE = 5000
+# Parameters whose keys the user makes up: names of folders, which may be names of patients.
+USER_KEYED = {"ingest.stated_spacing_mm"}
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
@@ -14,7 +16,11 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
 
     >>> flatten({"train": {"epochs": 5, "rates": [1, 2]}})
     {'train.epochs': 5, 'train.rates': [1, 2]}
+    >>> flatten({"ingest": {"stated_spacing_mm": {"a_folder": 0.09}}})
+    {'ingest.stated_spacing_mm': '1 folder: 0.09'}
     """
+    if prefix in USER_KEYED:
+        return {prefix: count_folders(value)}
     if hasattr(value, "model_dump"):
         value = value.model_dump()
     if not isinstance(value, dict):
@@ -23,6 +29,23 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     for name, inner in value.items():
         leaves |= flatten(inner, f"{prefix}.{name}" if prefix else str(name))
     return leaves
+
+
+def count_folders(stated: Any) -> str:
+    """Returns how many folders there are and their values, sorted, without any name.
+
+    Only numbers are repeated: a text may hold a name. A dot in a folder's name nests the dict, so
+    leaves are counted.
+
+    >>> count_folders({"b": 0.1, "a": 0.09}), count_folders({})
+    ('2 folders: 0.09, 0.1', '0 folders')
+    """
+    leaves = list(flatten(stated).values())
+    numbers = sorted(leaf for leaf in leaves if isinstance(leaf, int | float))
+    others = ["not a number"] * (len(leaves) - len(numbers))
+    values = ", ".join([*map(str, numbers), *others])
+    text = "1 folder" if len(leaves) == 1 else f"{len(leaves)} folders"
+    return f"{text}: {values}" if values else text
 
 
 def as_text(value: Any) -> str:

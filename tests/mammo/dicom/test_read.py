@@ -21,11 +21,7 @@ SYNTAXES = [ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossles
 
 
 def look_at(content: bytes, **rules: float) -> dict:
-    stream = BytesIO(content)
-    header = read.read_header(stream)
-    read.refuse_other_objects(header)
-    read.read_identity(header)
-    return read.read_mammogram(stream, header, len(content), **rules)
+    return read.read_file(BytesIO(content), len(content), **rules)
 
 
 def change(content: bytes, **tags: object) -> bytes:
@@ -49,9 +45,25 @@ def test_an_accepted_image_states_breast_view_and_spacing():
     assert image["device"] == "Hologic Selenia Dimensions"
 
 
-def test_nothing_that_names_the_patient_is_in_the_image_record():
-    image = look_at(mammogram(patient="SECRET"))
-    assert "SECRET" not in str(image)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"EstimatedRadiographicMagnificationFactor": [1.0, 1.1]},
+        {"NumberOfFrames": [1, 2]},
+        {"BitsAllocated": None},
+    ],
+)
+def test_an_odd_attribute_costs_one_file_and_not_the_run(odd):
+    assert refusal_of(change(mammogram(), **odd)) == "unreadable_header"
+
+
+def test_a_file_without_transfer_syntax_is_quarantined():
+    dataset = pydicom.dcmread(BytesIO(mammogram()))
+    del dataset.file_meta.TransferSyntaxUID
+    out = BytesIO()
+    pydicom.dcmwrite(out, dataset, implicit_vr=False, little_endian=True)
+    with pytest.raises(RefusedError):
+        look_at(b"\0" * 128 + b"DICM" + out.getvalue().split(b"DICM", 1)[-1])
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)

@@ -24,6 +24,14 @@ def settings(**changes):
     return DriftParameters.model_validate(base | {"watch_psi": 0.1, "drift_psi": 0.25} | changes)
 
 
+FILES = pd.DataFrame(
+    {
+        "fate": ["accepted"] * 240 + ["quarantined", "other"],
+        "reason": [""] * 240 + ["truncated", "dose report"],
+    }
+)
+
+
 @pytest.fixture
 def current(study):
     """The later cohort: other devices, so another frame before and the same canvas after."""
@@ -41,6 +49,7 @@ def current(study):
         {
             "image_id": images["image_id"].to_numpy(),
             "position": [*range(238), -1, -1],
+            "code": ["accepted"] * 238 + ["no_breast"] * 2,
             "before_width": 100 * spacing.to_numpy() + rng.normal(0, 0.1, 240),
             "after_width": rng.normal(0, 1, 240),
         }
@@ -57,8 +66,8 @@ def scores(frozen, members, current):
 @pytest.fixture
 def drift(study, current, frozen, scores):
     return nodes.compare_cohorts(
-        study["cohort"], study["store"], *current, frozen[0], study["tune_scores"], scores,
-        settings(),
+        study["cohort"], study["store"], current[0], FILES, current[1], frozen[0],
+        study["tune_scores"], scores, settings(),
     )  # fmt: skip
 
 
@@ -109,8 +118,8 @@ def test_unknown_column_says_which_exist(study, current, frozen, scores):
     parameters = settings(columns=[{"name": "kvp", "kind": "numeric", "group": "acquisition"}])
     with pytest.raises(ValueError, match=r"\['kvp'\].*row_spacing_mm"):
         nodes.compare_cohorts(
-            study["cohort"], study["store"], *current, frozen[0], study["tune_scores"], scores,
-            parameters,
+            study["cohort"], study["store"], current[0], FILES, current[1], frozen[0],
+            study["tune_scores"], scores, parameters,
         )  # fmt: skip
 
 
@@ -124,3 +133,19 @@ def test_closing_block_tells_each_group(drift, caplog):
         nodes.close_drift(drift, {"page": "data/drift.html"})
     assert "acquisition" in caplog.text
     assert "data/drift.html" in caplog.text
+
+
+def test_every_file_of_the_current_folder_is_accounted_for(drift):
+    counts = {(fate, reason): n for fate, reason, n in drift["current_fates"]}
+    assert counts["compared", ""] == 238
+    assert counts["quarantined", "truncated"] == 1
+    assert sum(counts.values()) == drift["count"]["current_files"] == 242
+
+
+def test_another_split_than_the_members_learnt_from_is_refused(study, current, frozen, scores):
+    moved = study["cohort"].assign(side=study["cohort"]["side"].replace({"train": "test"}))
+    with pytest.raises(ValueError, match="made on data version"):
+        nodes.compare_cohorts(
+            moved, study["store"], current[0], FILES, current[1], frozen[0], study["tune_scores"],
+            scores, settings(),
+        )  # fmt: skip

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mammo_pipeline.mammo.digest import digest_data
 from mammo_pipeline.pipelines.evaluate import nodes
 from mammo_pipeline.pipelines.evaluate.parameters import EvaluateParameters
 from mammo_pipeline.reporting.page import render_page, twin
@@ -66,8 +67,9 @@ def test_changed_weights_stop_the_scoring(frozen, study, members, parameters):
 
 def test_no_test_image_is_an_error(frozen, study, members, parameters):
     cohort = study["cohort"].assign(side="train")
+    ensemble = frozen[0] | {"data_version": digest_data(cohort, study["store"].index)}
     with pytest.raises(ValueError, match="no standardized image"):
-        nodes.score_test_images(frozen[0], members, study["store"], cohort, parameters)
+        nodes.score_test_images(ensemble, members, study["store"], cohort, parameters)
 
 
 def test_evaluation_is_plain_json_with_value_interval_n_and_how(measured):
@@ -165,3 +167,9 @@ def test_closing_block_gives_the_figure_and_the_page(measured, caplog):
         nodes.close_evaluation(measured[0], {"page": "data/audit.html"})
     assert "data/audit.html" in caplog.text
     assert f"{measured[0]['auroc']['value']:.3f}" in caplog.text
+
+
+def test_a_patient_moved_to_the_test_side_stops_the_scoring(study, members, frozen, parameters):
+    moved = study["cohort"].assign(side="test")
+    with pytest.raises(ValueError, match="may now be on the test side"):
+        nodes.score_test_images(frozen[0], members, study["store"], moved, parameters)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from scipy.special import expit
 
-from mammo_pipeline.mammo.digest import digest_arrays
+from mammo_pipeline.mammo.digest import digest_arrays, digest_record
 from mammo_pipeline.pipelines.release import bundle, nodes
 from mammo_pipeline.pipelines.release.parameters import GateRule, ReleaseParameters
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
@@ -103,7 +103,7 @@ def release(tracked, members, ensemble, tmp_path):
     def run(low: float) -> dict:
         (tmp_path / "audit.html").write_text("<p>audit</p>")
         readers = {name: lambda arrays=arrays: arrays for name, arrays in members.items()}
-        record = evaluation(low)
+        record = evaluation(low) | {"ensemble_sha256": digest_record(ensemble)}
         gates = nodes.judge_release(record, PROBE, {"passed": True}, PARAMETERS)
         page = {"page": str(tmp_path / "audit.html")}
         return nodes.register_ensemble(ensemble, readers, record, page, gates, STANDARD, PARAMETERS)
@@ -260,3 +260,11 @@ def test_the_closing_block_shows_the_figures_with_intervals_and_the_next_command
         "kedro promote --env demo --reason",
     ):
         assert words in caplog.text
+
+
+def test_figures_of_another_ensemble_are_refused(ensemble):
+    record = evaluation(0.8) | {
+        "ensemble_sha256": digest_record({**ensemble, "aggregation": "max"})
+    }
+    with pytest.raises(ValueError, match="made on another ensemble"):
+        nodes.refuse_other_figures(ensemble, record)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mammo_pipeline.mammo.digest import digest_data
 from mammo_pipeline.mammo.ladder.climb import climb_ladder
 from mammo_pipeline.mammo.ladder.lessons import gather_lessons
 from mammo_pipeline.mammo.networks.predict import member_logits
@@ -42,8 +43,18 @@ def swept(tmp_path_factory):
     state = climb_ladder(patch_only, lessons, {}).states["patch_adam"]
     journal = tmp_path_factory.mktemp("sweep") / "journal.log"
     states = {"patch_adam": lambda: state}
-    outputs = sweep_ladders(store, cohort, patches, states, str(journal), {}, TRAIN, SWEEP)
-    return store, cohort, outputs
+    trained = {"data_version": digest_data(cohort, store.index)}
+    inputs = (store, cohort, patches, states, trained, str(journal), {}, TRAIN, SWEEP)
+    return store, cohort, sweep_ladders(*inputs)
+
+
+def test_a_ladder_of_another_split_is_refused(tmp_path):
+    store, cohort, lesions = make_study()
+    patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
+    journal = str(tmp_path / "journal.log")
+    old = {"data_version": "old"}
+    with pytest.raises(ValueError, match="Run `train` again"):
+        sweep_ladders(store, cohort, patches, {}, old, journal, {}, TRAIN, SWEEP)
 
 
 def test_every_completed_trial_is_a_member_with_scores_on_tune(swept):

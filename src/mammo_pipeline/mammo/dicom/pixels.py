@@ -41,11 +41,16 @@ def present(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
         stored: Stored values.
 
     Raises:
-        RefusedError: `undecodable` when the chain gives no range.
+        RefusedError: `undecodable` where a window or table cannot be applied, `no_breast` where
+            every pixel comes out the same.
     """
     lowest, highest = int(stored.min()), int(stored.max())
     values = np.arange(lowest, highest + 1, dtype=stored.dtype)
-    shown = np.asarray(_look_up(dataset, values), dtype=np.float64)
+    try:
+        shown = np.asarray(_look_up(dataset, values), dtype=np.float64)
+    except Exception as error:
+        # A width under 1, an unknown VOILUTFunction, a table of the wrong length: all occur.
+        raise RefusedError("undecodable", f"{type(error).__name__} in window or LUT") from error
     if str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1":
         shown = -shown
     span = shown.max() - shown.min()

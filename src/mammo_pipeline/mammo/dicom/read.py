@@ -36,6 +36,35 @@ OTHER_FAMILIES = {
 }
 
 
+def read_file(
+    stream: BinaryIO,
+    size_bytes: int,
+    stated_spacing_mm: float | None = None,
+    minimum_field_mm: float = 0.0,
+) -> dict[str, Any]:
+    """Returns the identity and the attributes of an accepted mammogram.
+
+    Args:
+        stream: The file.
+        size_bytes: Its length.
+        stated_spacing_mm: What the user states where the file is silent.
+        minimum_field_mm: A shorter side of the imaged field is no whole breast.
+
+    Raises:
+        RefusedError: The file is none, with its place in the closed list. An attribute that the
+            rules did not foresee, such as a second value where one belongs, is
+            `unreadable_header`: one odd file must not stop the rest.
+    """
+    header = read_header(stream)
+    try:
+        refuse_other_objects(header)
+        identity = read_identity(header)
+        rules = stated_spacing_mm, minimum_field_mm
+        return {**identity, **read_mammogram(stream, header, size_bytes, *rules)}
+    except (AttributeError, TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
+        raise RefusedError("unreadable_header", type(error).__name__) from error
+
+
 def read_header(stream: BinaryIO) -> Dataset:
     """Returns the header of a DICOM file; the stream is left at the pixels.
 

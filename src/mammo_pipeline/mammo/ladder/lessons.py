@@ -51,7 +51,8 @@ def gather_lessons(
         code: Digest of the code that will learn; other code is another lesson.
 
     Raises:
-        ValueError: The canvas differs from the network's, or a side has nothing to learn from.
+        ValueError: The canvas differs from the network's, a side has nothing to learn from, or the
+            patches were drawn on another split.
     """
     canvas = (int(pixels.shape[1]), int(pixels.shape[2]))
     if canvas != ladder.network.image_shape:
@@ -59,6 +60,7 @@ def gather_lessons(
             f"the store holds images of {canvas} px, the network expects image_shape "
             f"{ladder.network.image_shape}: set both to the same canvas and rerun"
         )
+    _refuse_old_patches(patches, cohort)
     kinds = {stage.data for stage in ladder.stages.values()}
     examples = {}
     if "images" in kinds:
@@ -70,3 +72,13 @@ def gather_lessons(
     tables = (cohort[COHORT_COLUMNS], index, patches)
     digests = [digest_table(table, table.columns.to_list()) for table in tables]
     return Lessons(pixels, examples, "-".join([*digests, code]))
+
+
+def _refuse_old_patches(patches: pd.DataFrame, cohort: pd.DataFrame) -> None:
+    sides = cohort.set_index("image_id")["side"]
+    moved = patches["image_id"].map(sides) != patches["side"]
+    if moved.any():
+        raise ValueError(
+            f"{int(moved.sum())} of {len(patches)} patches lie on another side than their image: "
+            "the split changed since they were drawn. Run `patches` again."
+        )

@@ -34,20 +34,10 @@ def check_contract(images: pd.DataFrame, parameters: CheckParameters) -> dict[st
     }
 
 
-def write_contract_page(contract: dict[str, Any], files: pd.DataFrame) -> dict[str, Any]:
-    """Returns the page on the contract and on what became of every file."""
-    rules = [
-        [
-            r["rule"],
-            r["severity"],
-            "held" if r["held"] else "BROKEN",
-            r["expected"],
-            r["found"],
-            r["n"],
-        ]
-        for r in contract["rules"]
-    ]
-    fates = files.groupby(["fate", "reason", "tag", "remedy"], dropna=False).size()
+def write_contract_page(
+    contract: dict[str, Any], files: pd.DataFrame, label_counts: dict[str, int]
+) -> dict[str, Any]:
+    """Returns the page on the contract and on what became of every file and label."""
     return {
         "title": "Data check",
         "subtitle": "The contract that the images keep, and the fate of every file.",
@@ -55,28 +45,42 @@ def write_contract_page(contract: dict[str, Any], files: pd.DataFrame) -> dict[s
             "state": "passed" if contract["passed"] else "failed",
             "text": f"{contract['broken']} of {len(contract['rules'])} rules are broken.",
         },
-        "facts": {"files found": str(len(files)), "images accepted": str(contract["images"])},
-        "sections": [
-            {
-                "title": "Contract",
-                "text": "Great Expectations ran each rule over the table of accepted images. A "
-                "broken critical rule stops the run before any pixel is read.",
-                "table": {
-                    "columns": ["Rule", "Severity", "Result", "Expected", "Found", "n"],
-                    "rows": rules,
-                    "note": "n is the number of images, or of patients in the last two rows.",
-                },
-            },
-            {
-                "title": "Fate of every file",
-                "text": "Each file has one row in the table of files; the rows are counted here.",
-                "table": {
-                    "columns": ["Fate", "Reason", "Attribute", "Remedy", "Files"],
-                    "rows": [[*map(str, which), int(n)] for which, n in fates.items()],
-                    "note": f"The counts add up to {len(files)} files found.",
-                },
-            },
-        ],
+        "facts": {
+            "files found": str(len(files)),
+            "images accepted": str(contract["images"]),
+            "label rows": str(label_counts["labels"]),
+            "label rows without an image": str(label_counts["labels_without_image"]),
+            "of these with cancer": str(label_counts["cancers_without_image"]),
+        },
+        "sections": [_rule_section(contract), _fate_section(files)],
+    }
+
+
+def _rule_section(contract: dict[str, Any]) -> dict[str, Any]:
+    names = ("rule", "severity", "result", "expected", "found", "n")
+    rules = [{**r, "result": "held" if r["held"] else "BROKEN"} for r in contract["rules"]]
+    return {
+        "title": "Contract",
+        "text": "Great Expectations ran each rule over the table of accepted images. A broken "
+        "critical rule stops the run before any pixel is read.",
+        "table": {
+            "columns": [name.capitalize() if name != "n" else name for name in names],
+            "rows": [[rule[name] for name in names] for rule in rules],
+            "note": "n is the number of images, or of patients in the last two rows.",
+        },
+    }
+
+
+def _fate_section(files: pd.DataFrame) -> dict[str, Any]:
+    fates = files.groupby(["fate", "reason", "tag", "remedy"], dropna=False).size()
+    return {
+        "title": "Fate of every file",
+        "text": "Each file has one row in the table of files; the rows are counted here.",
+        "table": {
+            "columns": ["Fate", "Reason", "Attribute", "Remedy", "Files"],
+            "rows": [[*map(str, which), int(n)] for which, n in fates.items()],
+            "note": f"The counts add up to {len(files)} files found.",
+        },
     }
 
 

@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.write_contract_page,
-                inputs=["contract", "files"],
+                inputs=["contract", "files", "label_counts"],
                 outputs="contract_page",
                 name="write_contract_page",
             ),

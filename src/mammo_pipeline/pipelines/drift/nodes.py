@@ -13,6 +13,7 @@ from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo import ensembling
 from mammo_pipeline.mammo.calibration import apply_calibration
+from mammo_pipeline.mammo.digest import digest_data, refuse_other_data
 from mammo_pipeline.mammo.drift import (
     VERDICTS,
     Feature,
@@ -20,6 +21,7 @@ from mammo_pipeline.mammo.drift import (
     compare_features,
     summarise_drift,
 )
+from mammo_pipeline.mammo.fates import describe_fate
 from mammo_pipeline.pipelines.drift.parameters import DriftParameters
 
 Members = dict[str, Callable[[], dict[str, np.ndarray]]]
@@ -49,6 +51,7 @@ def compare_cohorts(
     cohort: pd.DataFrame,
     store: StoredImages,
     current_images: pd.DataFrame,
+    current_files: pd.DataFrame,
     current_store: StoredImages,
     ensemble: dict[str, Any],
     tune_scores: pd.DataFrame,
@@ -60,6 +63,7 @@ def compare_cohorts(
     The reference is train and tune. Scores exist on tune only, of the reference, and are compared
     with tune alone. The test set is not looked at.
     """
+    refuse_other_data(ensemble["data_version"], digest_data(cohort, store.index), "sweep")
     reference = join_features(cohort[cohort["side"] != "test"], store)
     current = join_features(current_images, current_store)
     settings = collect_settings(parameters)
@@ -73,7 +77,8 @@ def compare_cohorts(
     return {
         "verdict": max((g["verdict"] for g in groups.values()), key=VERDICTS.index),
         "groups": groups,
-        "count": count_cohorts(reference, current, current_images),
+        "count": count_cohorts(reference, current, current_images, current_files),
+        "current_fates": count_fates(current_files, current_store),
         "device_mix": count_devices(reference, current),
         "thresholds": {"watch": parameters.watch_psi, "drift": parameters.drift_psi},
         "how": describe_method(parameters),
@@ -143,16 +148,32 @@ def calibrate(ensemble: dict[str, Any], scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def count_cohorts(
-    reference: pd.DataFrame, current: pd.DataFrame, current_images: pd.DataFrame
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    current_images: pd.DataFrame,
+    current_files: pd.DataFrame,
 ) -> dict[str, int]:
     """Returns images and patients of both sides, and the current images without features."""
     return {
+        "current_files": len(current_files),
+        "current_files_not_used": int((current_files["fate"] != "accepted").sum()),
         "reference_images": len(reference),
         "reference_patients": int(reference["patient_id"].nunique()),
         "current_images": len(current),
         "current_patients": int(current["patient_id"].nunique()),
         "current_refused": len(current_images) - len(current),
     }
+
+
+def count_fates(files: pd.DataFrame, store: StoredImages) -> list[list[Any]]:
+    """Returns fate, reason and number of the current files, those refused for their pixels too."""
+    refused = store.index.loc[store.index["position"] < 0, "code"]
+    later = pd.DataFrame([describe_fate(str(code)) for code in refused])
+    at_first = files[files["fate"] != "accepted"]
+    table = pd.concat([at_first, later])
+    used = len(files) - len(table)
+    counts = table.groupby(["fate", "reason"]).size().items() if len(table) else ()
+    return [["compared", "", used], *([*map(str, which), int(n)] for which, n in counts)]
 
 
 def count_devices(reference: pd.DataFrame, current: pd.DataFrame) -> dict[str, dict[str, int]]:
@@ -204,6 +225,7 @@ def write_drift_page(
         "facts": {name.replace("_", " "): n for name, n in drift["count"].items()},
         "sections": [
             page.show_groups(drift),
+            page.show_fates(drift),
             page.show_devices(drift),
             page.show_pixels(drift),
             page.show_features(drift),

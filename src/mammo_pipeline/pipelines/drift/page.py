@@ -28,6 +28,19 @@ def show_verdict(verdict: str) -> dict[str, str]:
     return {"state": STATES[verdict], "text": verdict}
 
 
+def show_fates(drift: Mapping[str, Any]) -> Section:
+    """Returns what became of every file of the current folder."""
+    return {
+        "title": "Files of the current folder",
+        "text": "A later folder that loses more of its files than the study did has changed too.",
+        "table": {
+            "columns": ["fate", "reason", "files"],
+            "rows": drift["current_fates"],
+            "note": f"The counts add up to {drift['count']['current_files']} files found.",
+        },
+    }
+
+
 def state_result(drift: Mapping[str, Any]) -> str:
     """Returns the sentence on top of the page."""
     parts = [

@@ -6,8 +6,8 @@ from mammo_pipeline.pipelines.drift import nodes
 from mammo_pipeline.pipelines.ingest.nodes import index_files
 from mammo_pipeline.pipelines.standardize.nodes import standardize_images
 
-COMPARED = ["cohort", "store", "current_images", "current_store", "ensemble", "tune_scores"]
-COMPARED += ["current_scores", "params:drift"]
+COMPARED = ["cohort", "store", "current_images", "current_files", "current_store", "ensemble"]
+COMPARED += ["tune_scores", "current_scores", "params:drift"]
 
 
 def create_pipeline() -> Pipeline:

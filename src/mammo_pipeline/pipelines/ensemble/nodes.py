@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.mammo import calibration, ensembling, operating
-from mammo_pipeline.mammo.digest import digest_arrays, digest_table
+from mammo_pipeline.mammo.digest import digest_arrays
 from mammo_pipeline.mammo.intervals import bootstrap_by_patient, percentile_interval
 from mammo_pipeline.mammo.scoring import aggregate_breasts, auroc
 from mammo_pipeline.pipelines.ensemble.parameters import EnsembleParameters
@@ -65,7 +65,7 @@ def freeze_ensemble(
         **frozen,
         "network": sweep_metrics["network"],
         "note": NOTE,
-        "data_version": digest_table(cohort, ["image_id", "side", "cancer"]),
+        "data_version": sweep_metrics["data_version"],
     }
     metrics = measure_tune(ensemble, images, breasts[names], parameters)
     log.info(_closing(ensemble, metrics, sweep_trials))

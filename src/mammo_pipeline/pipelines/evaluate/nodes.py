@@ -13,6 +13,7 @@ from scipy.special import expit
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo import bias, calibration, ensembling
+from mammo_pipeline.mammo.digest import digest_data, digest_record, refuse_other_data
 from mammo_pipeline.mammo.evaluation import HOW, measure_breasts
 from mammo_pipeline.mammo.flow import count_cohort_flow
 from mammo_pipeline.pipelines.evaluate.parameters import EvaluateParameters
@@ -33,8 +34,10 @@ def score_test_images(
     """Returns `test_scores`: one row a standardized test image, uncalibrated logit, probability.
 
     Raises:
-        ValueError: A member is not the one that was frozen, or there is no test image.
+        ValueError: A member is not the one that was frozen, the split or the images changed since
+            the members learnt, or there is no test image.
     """
+    refuse_other_data(ensemble["data_version"], digest_data(cohort, store.index), "sweep")
     test = cohort[cohort["side"] == "test"].merge(store.index[["image_id", "position"]])
     test = test[test["position"] >= 0].sort_values("position")
     if test.empty:
@@ -76,6 +79,7 @@ def measure_test_scores(
     evaluation = {
         "unit": "breast of one exam",
         "data_version": ensemble["data_version"],
+        "ensemble_sha256": digest_record(ensemble),
         "count": count_cases(test_scores, breasts),
         **figures,
         "operating_point": ensemble["operating_point"],

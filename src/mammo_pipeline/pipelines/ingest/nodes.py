@@ -12,16 +12,18 @@ from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.files import FolderOfFiles
 from mammo_pipeline.mammo import exam
 from mammo_pipeline.mammo.fates import RefusedError
-from mammo_pipeline.mammo.labels import read_labels
+from mammo_pipeline.mammo.labels import count_unused_labels, read_labels
 from mammo_pipeline.pipelines.ingest.parameters import IngestParameters
 
 log = logging.getLogger(__name__)
 
+PRIVATE_COLUMNS = ["name", "code", "file_id", "image_id", "exam_id", "patient_id"]
+
 
 def index_labelled_files(
     folder: FolderOfFiles, table: pd.DataFrame, key: bytes, parameters: IngestParameters
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Returns `images`, `lesions`, `files` and the private table of names, with labels joined.
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, int]]:
+    """Returns `images`, `lesions`, `files`, the private table of names and `label_counts`.
 
     Args:
         folder: The DICOM folder.
@@ -33,7 +35,10 @@ def index_labelled_files(
         LabelError: The label table is bad; told before any file is opened where it can be.
         ValueError: The folder is empty or holds no mammogram.
     """
-    return _index(folder, read_labels(table), key, parameters)
+    labels = read_labels(table)
+    named = _index(folder, labels, key, parameters)
+    tables = exam.table_of_images(named), exam.table_of_lesions(named), exam.table_of_files(named)
+    return *tables, named[PRIVATE_COLUMNS], count_unused_labels(named, labels)
 
 
 def index_files(
@@ -44,31 +49,32 @@ def index_files(
     Raises:
         ValueError: The folder is empty or holds no mammogram.
     """
-    images, _, files, private = _index(folder, None, key, parameters)
-    return images, files, private
+    named = _index(folder, None, key, parameters)
+    return exam.table_of_images(named), exam.table_of_files(named), named[PRIVATE_COLUMNS]
 
 
-def report_ingest(files: pd.DataFrame) -> dict[str, Any]:
-    """Returns the flow of the files as numbers, and logs the room's closing block."""
+def report_ingest(files: pd.DataFrame, label_counts: dict[str, int]) -> dict[str, Any]:
+    """Returns the flow of files and labels as numbers, and logs the room's closing block."""
     flow = exam.count_flow(files)
     refused = files[files["fate"].isin(["quarantined", "other"])]
     rows = {name: str(count) for name, count in flow.items()}
     rows |= {f"  {reason}": str(n) for reason, n in refused["reason"].value_counts().items()}
+    rows["labels"] = (
+        f"{label_counts['labels']}, of which {label_counts['labels_without_image']} met no image, "
+        f"{label_counts['cancers_without_image']} with cancer"
+    )
     if len(refused):
         rows["names"] = "the private table of the room ingest says which file each row is"
     log.info(closing_block("ingest", rows, next_command="kedro run --pipelines check"))
-    return flow
+    return flow | label_counts
 
 
 def _index(
     folder: FolderOfFiles, labels: pd.DataFrame | None, key: bytes, parameters: IngestParameters
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+) -> pd.DataFrame:
     records = _read_folder(folder, parameters)
     labelled = exam.label_images(exam.mark_duplicates(records), labels)
-    named = exam.pseudonymize(labelled, key)
-    private = named[["name", "code", "file_id", "image_id", "exam_id", "patient_id"]]
-    lesions = exam.table_of_lesions(named)
-    return exam.table_of_images(named), lesions, exam.table_of_files(named), private
+    return exam.pseudonymize(labelled, key)
 
 
 def _read_folder(folder: FolderOfFiles, parameters: IngestParameters) -> list[dict[str, Any]]:
@@ -93,18 +99,12 @@ def _read_folder(folder: FolderOfFiles, parameters: IngestParameters) -> list[di
 def _read_file(folder: FolderOfFiles, name: str, parameters: IngestParameters) -> dict[str, Any]:
     from mammo_pipeline.mammo.dicom import read
 
+    rules = parameters.spacing_for(name), parameters.minimum_field_mm
     try:
         with folder.open(name) as stream:
-            header = read.read_header(stream)
-            read.refuse_other_objects(header)
-            identity = read.read_identity(header)
-            image = read.read_mammogram(
-                stream,
-                header,
-                folder.size_bytes(name),
-                parameters.spacing_for(name),
-                parameters.minimum_field_mm,
-            )
+            image = read.read_file(stream, folder.size_bytes(name), *rules)
     except RefusedError as refusal:
         return {"name": name, "code": refusal.code, "found": refusal.found}
-    return {"name": name, "code": "accepted", "found": "", **identity, **image}
+    except OSError as error:
+        return {"name": name, "code": "unreadable_file", "found": type(error).__name__}
+    return {"name": name, "code": "accepted", "found": "", **image}

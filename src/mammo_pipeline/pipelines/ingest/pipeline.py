@@ -12,9 +12,14 @@ def create_pipeline() -> Pipeline:
             node(
                 nodes.index_labelled_files,
                 inputs=["raw_dicom", "raw_labels", "pseudonym_key", "params:ingest"],
-                outputs=["images", "lesions", "files", "ingest_private"],
+                outputs=["images", "lesions", "files", "ingest_private", "label_counts"],
                 name="index_labelled_files",
             ),
-            node(nodes.report_ingest, inputs="files", outputs="ingest_flow", name="report_ingest"),
+            node(
+                nodes.report_ingest,
+                inputs=["files", "label_counts"],
+                outputs="ingest_flow",
+                name="report_ingest",
+            ),
         ]
     )

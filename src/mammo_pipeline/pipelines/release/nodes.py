@@ -12,6 +12,7 @@ import numpy as np
 
 from mammo_pipeline import serving
 from mammo_pipeline.closing import closing_block
+from mammo_pipeline.mammo.digest import digest_record
 from mammo_pipeline.mammo.gate import gate_passed, judge_gate
 from mammo_pipeline.pipelines.release.figures import collect_figures
 from mammo_pipeline.pipelines.release.parameters import GateRule, ReleaseParameters
@@ -70,11 +71,13 @@ def register_ensemble(
     Raises:
         ServedDifferenceError: The logged model does not say what its members say; it is not
             registered.
+        ValueError: The evaluation is that of another ensemble.
     """
     from mammo_pipeline.pipelines.release import bundle
     from mammo_pipeline.tracking import registry
 
     registry.require_run()
+    refuse_other_figures(ensemble, evaluation)
     members = bundle.build_members(ensemble, sweep_members)
     standard = standardize.standard
     records = {"ensemble": ensemble, "evaluation": evaluation}
@@ -88,6 +91,15 @@ def register_ensemble(
             "or TensorFlow change between training and release?"
         )
     return _register(uri, gates, evaluation, difference)
+
+
+def refuse_other_figures(ensemble: dict[str, Any], evaluation: dict[str, Any]) -> None:
+    """Raises ValueError unless the figures were measured on this very ensemble."""
+    if digest_record(ensemble) != evaluation["ensemble_sha256"]:
+        raise ValueError(
+            "the evaluation was made on another ensemble than the one to be released, so its "
+            "figures and gates say nothing about it. Run `evaluate`, then `release` again."
+        )
 
 
 def _log_ensemble(

@@ -175,6 +175,8 @@ def _contact_sheet(
     from mammo_pipeline.reporting.charts import image_grid
 
     seen = image_scores[image_scores["position"] >= 0].head(most)
+    if seen.empty:
+        return {"title": "What the net saw", "text": "Nothing: every image was refused."}
     pictures = [(store.pixels[place] >> 8).astype(np.uint8) for place in seen["position"]]
     captions = [
         f"{r.exam_id[:6]} {r.laterality} {r.view} {r.probability:.3f}" for r in seen.itertuples()
@@ -188,12 +190,17 @@ def _contact_sheet(
 
 
 def _fates(image_scores: pd.DataFrame, files: pd.DataFrame) -> dict[str, Any]:
-    refused = image_scores[image_scores["position"] < 0]
-    later = [{"file_id": "", **describe_fate(code)} for code in refused["code"]]
+    later = [{"file_id": "", **describe_fate(code)} for code in _refused_later(image_scores)]
     table = pd.concat([files[files["fate"] != "accepted"], pd.DataFrame(later)])
     keys = ["fate", "reason", "found", "tag", "remedy"]
     counts = table.groupby(keys, dropna=False).size() if len(table) else {}
-    rows = [[_count_scored(image_scores), "scored", "", "", "", ""]]
+    scored = _count_scored(image_scores)
+    if scored + len(table) != len(files):
+        raise ValueError(
+            f"{scored} files scored and {len(table)} refused, {len(files)} found: tables of "
+            "different runs were mixed. Run `score` again."
+        )
+    rows = [[scored, "scored", "", "", "", ""]]
     rows += [[int(n), *map(str, which)] for which, n in counts.items()]
     return {
         "title": "Fate of every file",
@@ -204,6 +211,10 @@ def _fates(image_scores: pd.DataFrame, files: pd.DataFrame) -> dict[str, Any]:
             "beside the scores tells which file each row is.",
         },
     }
+
+
+def _refused_later(image_scores: pd.DataFrame) -> list[str]:
+    return image_scores.loc[image_scores["position"] < 0, "code"].tolist()
 
 
 def _count_scored(image_scores: pd.DataFrame) -> int:
@@ -225,6 +236,8 @@ def close_score(
         "images": f"{_count_scored(image_scores)} scored of {len(image_scores)} accepted",
         "exams": str(len(exams)),
     }
-    for reason, n in files.loc[files["fate"] != "accepted", "reason"].value_counts().items():
+    later = pd.Series([describe_fate(c)["reason"] for c in _refused_later(image_scores)], dtype=str)
+    reasons = pd.concat([files.loc[files["fate"] != "accepted", "reason"], later])
+    for reason, n in reasons.value_counts().items():
         rows[f"  {reason}"] = str(n)
     log.info(closing_block("score", rows, page["page"]))

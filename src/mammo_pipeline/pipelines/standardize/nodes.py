@@ -209,6 +209,8 @@ def _feature_sections(used: pd.DataFrame) -> list[dict[str, Any]]:
 def _example_section(store: StoredImages, used: pd.DataFrame) -> dict[str, Any]:
     from mammo_pipeline.reporting.charts import image_grid
 
+    if used.empty:
+        return {"title": "What the net sees", "text": "Nothing: every image was refused."}
     first = used.groupby("device").head(2).sort_values("device")
     pictures = [(store.pixels[p] >> 8).astype(np.uint8) for p in first["position"]]
     return {

@@ -30,6 +30,7 @@ def sweep_ladders(
     cohort: pd.DataFrame,
     patches: pd.DataFrame,
     ladder_states: dict[str, Callable[[], State]],
+    train_metrics: dict[str, Any],
     sweep_journal: str,
     sweep_checkpoints: MutableMapping[str, State],
     train: TrainParameters,
@@ -38,7 +39,11 @@ def sweep_ladders(
     """Returns `sweep_members`, `sweep_trials`, `tune_scores` and `sweep_metrics`.
 
     The journal and the checkpoints outlive a kill: finished trials are not run again.
+
+    Raises:
+        ValueError: `train` was run on another split or other images, or no trial was completed.
     """
+    from mammo_pipeline.mammo.digest import digest_data, refuse_other_data
     from mammo_pipeline.mammo.ladder.lessons import gather_lessons
     from mammo_pipeline.mammo.ladder.space import find_given
     from mammo_pipeline.pipelines.sweep.search import (
@@ -49,6 +54,8 @@ def sweep_ladders(
     )
     from mammo_pipeline.tracking import child_run
 
+    version = digest_data(cohort, store.index)
+    refuse_other_data(train_metrics["data_version"], version, "train")
     code = digest_code("mammo_pipeline.mammo.ladder.climb")
     lessons = gather_lessons(train, store.pixels, store.index, cohort, patches, code)
     given = {name: ladder_states[name]() for name in find_given(train, parameters.start_from)}
@@ -62,7 +69,7 @@ def sweep_ladders(
         if member
     }
     scores = score_members(train, members, lessons, parameters.score_batch)
-    metrics = summarize_sweep(trials, train)
+    metrics = {**summarize_sweep(trials, train), "data_version": version}
     log.info(_closing(trials, metrics))
     return members, trials, scores, metrics
 

@@ -16,6 +16,7 @@ def create_pipeline() -> Pipeline:
                     "cohort",
                     "patches",
                     "ladder_states",
+                    "train_metrics",
                     "sweep_journal",
                     "sweep_checkpoints",
                     "params:train",

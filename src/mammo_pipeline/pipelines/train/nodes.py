@@ -34,6 +34,7 @@ def train_ladder(
     A stage that `train_checkpoints` holds with the same parameters, data and code is not
     trained again.
     """
+    from mammo_pipeline.mammo.digest import digest_data
     from mammo_pipeline.mammo.ladder.climb import climb_ladder
     from mammo_pipeline.mammo.ladder.lessons import gather_lessons
     from mammo_pipeline.tracking import child_run
@@ -47,6 +48,7 @@ def train_ladder(
             for row in history[history["stage"] == name].to_dict("records"):
                 run.log({key: row[key] for key in ("loss", "tune_auc")}, step=row["epoch"])
     metrics = summarize_training(history, lessons)
+    metrics["data_version"] = digest_data(cohort, store.index)
     log.info(_closing(history, metrics))
     return climb.states, history, pd.DataFrame(climb.report), metrics
 
