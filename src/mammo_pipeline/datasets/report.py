@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,15 @@ def show_command(argv: list[str]) -> str:
 
     >>> show_command([".venv/bin/kedro", "run", "--env=demo", "--params", "score_folder=/d/Doe"])
     'kedro run --env demo'
+    >>> show_command(["pytest"])
+    'pytest'
     """
     command = [Path(argv[0]).name, *(["run"] if argv[1:2] == ["run"] else [])]
     return " ".join([*command, *_list_shown(argv[1:])])
 
 
 def _list_shown(words: list[str]) -> Iterator[str]:
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         option, _, joined = word.partition("=")
         name = _SHOWN.get(option)
         value = joined or following

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -82,16 +82,9 @@ class ImageStore(AbstractDataset[ImageStream, StoredImages]):
         Raises:
             ValueError: An image has another shape or type than the stream promised.
         """
-        records: list[dict[str, Any]] = []
         with replace_folder(self._filepath) as scratch:
             with (scratch / "pixels.u16").open("wb") as pixels:
-                position = 0
-                for image, record in data.images:
-                    if image is not None:
-                        pixels.write(_checked(image, data.shape_px).tobytes())
-                    records.append({**record, "position": -1 if image is None else position})
-                    position += image is not None
-            index = pd.DataFrame(records)
+                index = pd.DataFrame(_write_images(pixels, data))
             index.attrs = {"rows_px": data.shape_px[0], "columns_px": data.shape_px[1]}
             index.to_parquet(scratch / "index.parquet")
 
@@ -100,6 +93,18 @@ class ImageStore(AbstractDataset[ImageStream, StoredImages]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def _write_images(pixels: BinaryIO, data: ImageStream) -> list[dict[str, Any]]:
+    """Returns the records with the position that each image was written at."""
+    records: list[dict[str, Any]] = []
+    position = 0
+    for image, record in data.images:
+        records.append({**record, "position": -1 if image is None else position})
+        if image is not None:
+            pixels.write(_checked(image, data.shape_px).tobytes())
+            position += 1
+    return records
 
 
 def _checked(image: np.ndarray, shape_px: tuple[int, int]) -> np.ndarray:
