@@ -189,21 +189,17 @@ def _probe_section(probe: dict[str, Any]) -> dict[str, Any]:
 def _feature_sections(used: pd.DataFrame) -> list[dict[str, Any]]:
     from mammo_pipeline.reporting.charts import histogram_by_group
 
-    sections = []
-    for when in ("before", "after"):
-        charts = [
-            {
-                "chart": histogram_by_group(
-                    used[f"{when}_{name}"].to_numpy(), used["device"].to_numpy(), words
-                ),
-                "caption": f"{name}, {when} standardization, n = {len(used)} images",
-            }
-            for name, words in SHOWN_FEATURES.items()
-        ]
-        sections += [
-            {"title": f"Features {when}: {c['caption'].split(',')[0]}", **c} for c in charts
-        ]
-    return sections
+    return [
+        {
+            "title": f"{words[0].upper()}{words[1:]}, {when}",
+            "chart": histogram_by_group(
+                used[f"{when}_{name}"].to_numpy(), used["device"].to_numpy(), words
+            ),
+            "caption": f"By device, {when} standardization; n = {len(used)} images.",
+        }
+        for name, words in SHOWN_FEATURES.items()
+        for when in ("before", "after")
+    ]
 
 
 def _example_section(store: StoredImages, used: pd.DataFrame) -> dict[str, Any]:
