@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from kedro.framework.startup import ProjectMetadata
 
+from mammo_pipeline.closing import complete_command
+
 if TYPE_CHECKING:
     from mammo_pipeline.tracking.promotion import Promotion
 
@@ -45,7 +47,8 @@ def promote(
     click.echo(describe(model, entry))
     if command := server_command(config.tracking_uri):
         click.echo(f"  see       {command}")
-    click.echo(f"  next      kedro run {f'--env {env} ' if env else ''}--pipelines score")
+    command = f"kedro run {f'--env {env} ' if env else ''}--pipelines score"
+    click.echo(f"  next      {complete_command(command)}")
 
 
 def describe(model: str, entry: Promotion) -> str:

@@ -58,6 +58,12 @@ def test_resampling_keeps_the_mean_and_removes_what_the_grid_cannot_carry():
     assert coarse[5:-5, 5:-5].std() < 0.02
 
 
+def test_noise_is_averaged_as_a_triangle_of_two_new_pixels_does():
+    noise = np.random.default_rng(0).normal(size=(400, 400)).astype(np.float32)
+    # Variance of the triangle's weights: (2/3) / 4 an axis at a quarter of the size.
+    assert geometry.resample(noise, 0.25, 0.25).std() == pytest.approx(2 / 3 / 4, rel=0.1)
+
+
 def test_placing_looks_at_the_chest_wall_and_counts_what_is_lost():
     image, mask = np.ones((100, 80), np.float32), np.zeros((100, 80), bool)
     mask[10:30, 5:60] = True

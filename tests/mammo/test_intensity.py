@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from scipy import ndimage
 
 from mammo_pipeline.mammo.intensity import match_detail, match_tissue, to_stored
 
@@ -30,14 +32,26 @@ def test_order_is_kept_and_air_is_zero():
     assert (matched[~mask] == 0).all()
 
 
-def test_detail_is_brought_to_one_ratio():
+def ratios_of(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    def smooth(width: int) -> np.ndarray:
+        return ndimage.uniform_filter(ndimage.uniform_filter(image, width), width)
+
+    core = ndimage.binary_erosion(mask, iterations=4)
+    levels = [image, smooth(3), smooth(7), smooth(19)]
+    fine, middle, coarse = (np.std((levels[i] - levels[i + 1])[core]) for i in range(3))
+    return fine / middle, middle / coarse
+
+
+@pytest.mark.parametrize("blur_px", [0.6, 1.5])
+def test_sharp_and_soft_images_get_the_same_ratios_of_detail(blur_px):
     image, mask = tissue()
-    sharp = match_detail(image, mask, (0.6, 0.6))
-    soft = match_detail(
-        image + 0.3 * np.random.default_rng(1).normal(size=image.shape), mask, (0.6, 0.6)
-    )
-    assert sharp[mask].std() < image[mask].std()
-    assert not np.allclose(sharp, soft)
+    rough = ndimage.gaussian_filter(image, 6.0) * 6 + image
+    image = ndimage.gaussian_filter(rough, blur_px)
+    before = ratios_of(image, mask)
+    for _ in range(12):
+        image = match_detail(image, mask, (0.67, 0.64))
+    assert ratios_of(image, mask) == pytest.approx((0.67, 0.64), abs=0.03)
+    assert np.abs(np.array(before) - (0.67, 0.64)).min() > 0.05
 
 
 def test_stored_tissue_is_never_the_value_of_air():

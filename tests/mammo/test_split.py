@@ -41,6 +41,14 @@ def test_shares_hold_overall_and_among_cancers():
             assert found[side] == pytest.approx(share, abs=0.05)
 
 
+def test_cancers_are_dealt_by_their_share_to_within_two_patients():
+    for seed in range(5):
+        images = cohort().assign(side=lambda table, seed=seed: split(table, seed))
+        cancers = images[images["cancer"] == 1].groupby("side")["patient_id"].nunique()
+        for side, share in SHARES.items():
+            assert abs(cancers[side] - share * cancers.sum()) < 2
+
+
 def test_the_same_seed_splits_alike_whatever_the_pseudonyms():
     images = cohort()
     renamed = images.assign(patient_id=images["patient_id"].map(lambda name: f"x{hash(name)}"))

@@ -61,7 +61,7 @@ def match_detail(image: np.ndarray, mask: np.ndarray, ratios: tuple[float, float
 
 
 def _smooth(image: np.ndarray, width_px: int) -> np.ndarray:
-    # Two boxes make a triangle, at a tenth of the cost of a Gaussian of that width.
+    # Two boxes make a triangle; its cost does not grow with the width, as a Gaussian's does.
     return ndimage.uniform_filter(ndimage.uniform_filter(image, width_px), width_px)
 
 

@@ -33,3 +33,11 @@ def test_another_canvas_than_the_network_is_named():
 def test_other_images_are_other_data():
     assert gather().digest == gather().digest
     assert gather().digest != gather({"after_mean": 1.0}).digest
+
+
+def test_patches_of_another_split_are_refused():
+    store, cohort, lesions = make_study()
+    patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
+    moved = cohort.assign(side=cohort["side"].replace({"train": "tune", "tune": "train"}))
+    with pytest.raises(ValueError, match="Run `patches` again"):
+        gather_lessons(make_ladder(), store.pixels, store.index, moved, patches, "code")

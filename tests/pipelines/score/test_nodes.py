@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mammo_pipeline.datasets.store import StoredImages
+from mammo_pipeline.mammo.fates import describe_fate
 from mammo_pipeline.mammo.standard import Standard
 from mammo_pipeline.pipelines.score import nodes
+from mammo_pipeline.pipelines.score.parameters import ScoreParameters
 
 STANDARD = Standard(0.8, (288, 224), 0.6, 2.4, (0.67, 0.64))
 STATED = {
@@ -48,3 +51,25 @@ def test_the_model_s_own_standard_is_accepted():
 def test_images_of_another_spacing_are_refused():
     with pytest.raises(ValueError, match=r"spacing_mm: model 0\.2, here 0\.8"):
         nodes.refuse_other_standard({**STATED, "spacing_mm": 0.2}, STANDARD)
+
+
+def page_of(files: pd.DataFrame) -> dict:
+    """The page of a folder with one image, refused for its pixels."""
+    images = scores(("e", "L", "CC", float("nan"))).assign(position=-1, code="no_breast")
+    model = {"name": "m", "version": "1", "alias": "candidate", "aggregation": "mean"}
+    breasts, exams = nodes.aggregate_scores(images, model)
+    store = StoredImages(np.empty((0, 2, 2), np.uint16), pd.DataFrame())
+    limits = ScoreParameters(batch=1, pictures=1)
+    return nodes.write_score_page(images, breasts, exams, files, store, model, limits)
+
+
+def test_a_folder_whose_images_are_all_refused_still_gets_its_page():
+    page = page_of(pd.DataFrame([{"file_id": "f", **describe_fate("accepted")}]))
+    fates = page["sections"][-1]["table"]["rows"]
+    assert [(row[0], row[1]) for row in fates] == [(0, "scored"), (1, "quarantined")]
+
+
+def test_files_without_a_fate_stop_the_page():
+    files = pd.DataFrame([{"file_id": f, **describe_fate("accepted")} for f in "ab"])
+    with pytest.raises(ValueError, match="0 files scored and 1 refused, 2 found"):
+        page_of(files)

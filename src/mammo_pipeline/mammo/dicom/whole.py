@@ -32,7 +32,7 @@ def pixel_data_is_whole(stream: BinaryIO, header: Dataset, size_bytes: int) -> b
     if len(length_field) < 4:
         return False
     if syntax.is_encapsulated:
-        return _items_reach_the_end(stream, order, size_bytes)
+        return _items_reach_the_end(stream, order)
     (length,) = struct.unpack(f"{order}I", length_field)
     return length >= _native_length(header) and stream.tell() + length <= size_bytes
 
@@ -42,12 +42,11 @@ def _native_length(header: Dataset) -> int:
     return bits * int(header.get("SamplesPerPixel", 1) or 1) // 8
 
 
-def _items_reach_the_end(stream: BinaryIO, order: str, size_bytes: int) -> bool:
+def _items_reach_the_end(stream: BinaryIO, order: str) -> bool:
     while len(head := stream.read(8)) == 8:
         group, element, length = struct.unpack(f"{order}HHI", head)
         if (group, element) == DELIMITER:
             return True
-        if stream.tell() + length > size_bytes:
-            return False
+        # Past the end of the file the next head comes back short, which ends the chain.
         stream.seek(length, 1)
     return False

@@ -3,8 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from mammo_pipeline.pipelines.drift import nodes
-from mammo_pipeline.pipelines.ingest.nodes import index_files
-from mammo_pipeline.pipelines.standardize.nodes import standardize_images
+from mammo_pipeline.pipelines.standardize.pipeline import read_folder
 
 COMPARED = ["cohort", "store", "current_images", "current_files", "current_store", "ensemble"]
 COMPARED += ["tune_scores", "current_scores", "params:drift"]
@@ -12,20 +11,8 @@ COMPARED += ["tune_scores", "current_scores", "params:drift"]
 
 def create_pipeline() -> Pipeline:
     """Returns the room's pipeline."""
-    return Pipeline(
+    return read_folder("current") + Pipeline(
         [
-            node(
-                index_files,
-                inputs=["current_dicom", "pseudonym_key", "params:ingest"],
-                outputs=["current_images", "current_files", "current_private"],
-                name="index_current_files",
-            ),
-            node(
-                standardize_images,
-                inputs=["current_images", "current_dicom", "pseudonym_key", "params:standardize"],
-                outputs="current_store",
-                name="standardize_current_images",
-            ),
             node(
                 nodes.score_current_images,
                 inputs=["ensemble", "sweep_members", "current_store", "params:drift"],

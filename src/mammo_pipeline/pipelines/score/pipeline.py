@@ -2,38 +2,17 @@
 
 from kedro.pipeline import Pipeline, node
 
-from mammo_pipeline.pipelines.ingest.nodes import index_files
 from mammo_pipeline.pipelines.score import nodes
-from mammo_pipeline.pipelines.standardize.nodes import standardize_images
+from mammo_pipeline.pipelines.standardize.pipeline import read_folder
 
 
 def create_pipeline() -> Pipeline:
     """Returns the room's pipeline."""
-    return read_folder() + score_images()
-
-
-def read_folder() -> Pipeline:
-    """Returns the first half: a folder is indexed and standardized as in training."""
-    return Pipeline(
-        [
-            node(
-                index_files,
-                inputs=["score_dicom", "pseudonym_key", "params:ingest"],
-                outputs=["score_images", "score_files", "score_private"],
-                name="index_score_files",
-            ),
-            node(
-                standardize_images,
-                inputs=["score_images", "score_dicom", "pseudonym_key", "params:standardize"],
-                outputs="score_store",
-                name="standardize_score_images",
-            ),
-        ]
-    )
+    return read_folder("score") + score_images()
 
 
 def score_images() -> Pipeline:
-    """Returns the second half: the released ensemble speaks."""
+    """Returns what follows the reading: the released ensemble speaks."""
     return Pipeline(
         [
             node(

@@ -2,7 +2,38 @@
 
 from kedro.pipeline import Pipeline, node
 
+from mammo_pipeline.pipelines.ingest.nodes import index_files
 from mammo_pipeline.pipelines.standardize import nodes
+
+
+def read_folder(prefix: str) -> Pipeline:
+    """Returns what indexes and standardizes a folder without labels, as a study is.
+
+    Args:
+        prefix: Leads the names of the data sets: `<prefix>_dicom` in, `<prefix>_images`,
+            `<prefix>_files`, `<prefix>_private` and `<prefix>_store` out.
+    """
+    return Pipeline(
+        [
+            node(
+                index_files,
+                inputs=[f"{prefix}_dicom", "pseudonym_key", "params:ingest"],
+                outputs=[f"{prefix}_images", f"{prefix}_files", f"{prefix}_private"],
+                name=f"index_{prefix}_files",
+            ),
+            node(
+                nodes.standardize_images,
+                inputs=[
+                    f"{prefix}_images",
+                    f"{prefix}_dicom",
+                    "pseudonym_key",
+                    "params:standardize",
+                ],
+                outputs=f"{prefix}_store",
+                name=f"standardize_{prefix}_images",
+            ),
+        ]
+    )
 
 
 def create_pipeline() -> Pipeline:
