@@ -9,6 +9,7 @@ import numpy as np
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from mammo_pipeline.mammo.dicom.write import write_mammogram
+from mammo_pipeline.pipelines.ingest.parameters import IngestParameters
 
 
 def draw_breast(
@@ -57,6 +58,22 @@ def mammogram(
     }
     kept = {name: value for name, value in values.items() if value is not None}
     return write_mammogram(pixels, kept, syntax)
+
+
+def ingest_rules(**changes: Any) -> IngestParameters:
+    """The parameters of the room ingest as a test wants them: one worker, small fields."""
+    rules: dict[str, Any] = {
+        "collection": "generic",
+        "benign_without_callback": "benign",
+        "opinion_as_truth": False,
+        "minimum_field_mm": 50,
+        "stated_spacing_mm": {},
+        "look_for_text": True,
+        "second_decoder": True,
+        "jobs": 1,
+        "limits": {"seconds": 10, "memory_mb": 2048, "file_mb": 64, "megapixels": 60},
+    }
+    return IngestParameters.model_validate(rules | changes)
 
 
 def write_folder(root: Path, files: dict[str, bytes]) -> Path:

@@ -17,10 +17,12 @@ from mammo_pipeline.dvc_stages import (
     StageError,
     describe_stage,
     dvc_stages,
+    find_outside,
+    list_rooms,
     read_catalog,
     render_stages,
 )
-from mammo_pipeline.pipeline_registry import ROOMS
+from mammo_pipeline.pipeline_registry import ROOMS, STUDY
 
 ROOT = Path(__file__).parents[1]
 
@@ -126,6 +128,16 @@ def test_an_output_without_a_catalog_entry_is_refused():
         describe(node(work, "table", "lost", name="a"))
 
 
+def test_what_a_room_takes_up_again_is_its_output_and_outlives_the_next_run():
+    same = {"type": "x.Table", "filepath": "data/split.parquet"}
+    catalog = {**CATALOG, "split_lock": same, "split": same}
+    pipeline = Pipeline([node(work, ["table", "split_lock"], ["split", "page"], name="a")])
+    stage = describe_stage("check", pipeline, catalog, ROOT, "demo")
+    assert {"data/split.parquet": {"persist": True}} in stage["outs"]
+    assert "data/page.html" in stage["outs"]
+    assert "data/split.parquet" not in stage["deps"]
+
+
 def test_a_stale_file_fails_the_check_and_says_what_to_run(monkeypatch, tmp_path):
     monkeypatch.setattr("mammo_pipeline.dvc_stages.render_stages", lambda *_: "stages: {}\n")
     project = Project(tmp_path)
@@ -152,7 +164,7 @@ for name in writes:
 
 
 # A part of the story is enough, and DVC needs half a second a stage.
-CHAIN = ("standardize", "patches", "train", "sweep")
+CHAIN = ("fabricate", "ingest", "standardize", "train", "sweep")
 
 
 @pytest.fixture
@@ -174,14 +186,62 @@ def repository(tmp_path, monkeypatch, stages):
     return Repo.init(no_scm=True)
 
 
+OWN_STUDY = {
+    "ingest": node(work, ["raw_dicom", "labels"], ["images", "raw_manifest"], name="i"),
+    "check": node(work, "images", "cohort", name="c"),
+    "standardize": node(work, ["raw_dicom", "cohort"], "store", name="s"),
+}
+MADE = {"images", "raw_manifest", "cohort", "store"}
+
+
+def describe_own_study(root: Path) -> dict[str, dict]:
+    """Returns the stages of a study whose raw folder lies outside of the project."""
+    catalog = {name: {"type": "x.Text", "filepath": f"data/{name}"} for name in MADE}
+    catalog["labels"] = {"type": "x.Text", "filepath": (root / "archive/labels.csv").as_posix()}
+    catalog["raw_dicom"] = {"type": "x.Folder", "path": (root / "archive/dicom").as_posix()}
+    pipelines = {room: Pipeline([work]) for room, work in OWN_STUDY.items()}
+    outside = find_outside(pipelines.values())
+    return {
+        room: describe_stage(room, pipeline, catalog, root, "mine", outside)
+        for room, pipeline in pipelines.items()
+    }
+
+
+def test_a_study_of_ones_own_has_the_rooms_of_the_study_and_no_phantoms():
+    assert list_rooms(ROOT, "base") == list_rooms(ROOT, "mine") == list(STUDY)
+
+
+def test_a_raw_folder_that_no_room_makes_is_known_by_its_manifest(tmp_path):
+    stages = describe_own_study(tmp_path)
+    assert "archive/dicom" not in yaml.safe_dump(stages)
+    assert [room for room in stages if "always_changed" in stages[room]] == ["ingest"]
+    assert "data/raw_manifest" in list_outs(stages["ingest"])
+    assert "data/raw_manifest" in stages["standardize"]["deps"]
+    assert "data/raw_manifest" not in stages["ingest"]["deps"]
+
+
+def test_a_raw_folder_that_a_room_makes_is_a_dependency_like_any_other(stages):
+    for room in ("ingest", "standardize"):
+        assert "data/demo/01_raw/dicom" in stages[room]["deps"]
+    assert not any("always_changed" in stage for stage in stages.values())
+
+
+def test_a_raw_folder_from_outside_wants_a_manifest():
+    with pytest.raises(StageError, match=r"no room makes raw_manifest"):
+        find_outside([Pipeline([node(work, "raw_dicom", "images", name="i")])])
+    assert find_outside([Pipeline([node(work, "design", "raw_dicom", name="f")])]) == set()
+
+
 def list_outs(stage: dict) -> list[str]:
     """Returns the paths that a stage writes."""
-    return [*stage["outs"], *stage.get("metrics", [])]
+    outs = [*stage["outs"], *stage.get("metrics", [])]
+    return [out if isinstance(out, str) else next(iter(out)) for out in outs]
 
 
-def stub(stage: dict) -> dict:
+def stub(stage: dict, *outside: str) -> dict:
     """Returns the stage with a command that writes, into each output, a hash of all it reads."""
-    reads = [*stage["deps"], *(path for entry in stage["params"] for path in entry)]
+    params = [path for entry in stage.get("params", []) for path in entry]
+    reads = [*stage["deps"], *params, *outside]
     words = [sys.executable, "-I", "-S", "stub.py", ",".join(reads), ",".join(list_outs(stage))]
     return {**stage, "cmd": " ".join(words)}
 
@@ -204,3 +264,52 @@ def test_a_changed_parameter_of_train_reruns_train_and_what_follows(repository, 
     change(tmp_path / "conf/demo/parameters/train.yml")
     assert names(repository.reproduce()) == {"train", "sweep"}
     assert names(repository.reproduce()) == set()
+
+
+@pytest.fixture
+def own_repository(tmp_path, monkeypatch):
+    """A DVC repository of one's own study; its `ingest` alone reads the folder outside."""
+    from dvc.repo import Repo
+
+    stages = describe_own_study(tmp_path)
+    for path in [path for stage in stages.values() for path in stage["deps"] if "src/" in path]:
+        (tmp_path / path).mkdir(parents=True)
+        (tmp_path / path / "nodes.py").write_text("")
+    for name in ("stub.py", "requirements.lock", "archive/labels.csv", "archive/dicom/DOE_JANE"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(STUB if name == "stub.py" else name)
+    folder = (tmp_path / "archive/dicom").as_posix()
+    kept = {room: stub(stage) for room, stage in stages.items()}
+    kept["ingest"] = stub(stages["ingest"], folder)
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": kept}, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+    return Repo.init(no_scm=True)
+
+
+def test_an_unchanged_folder_outside_is_looked_at_and_no_work_follows(own_repository, tmp_path):
+    assert names(own_repository.reproduce()) == set(OWN_STUDY)
+    lock = (tmp_path / "dvc.lock").read_text()
+    (tmp_path / "archive/dicom/DOE_JANE").touch()
+    assert names(own_repository.reproduce()) == {"ingest"}
+    assert (tmp_path / "dvc.lock").read_text() == lock
+    (tmp_path / "archive/dicom/ROE_JANE").write_text("a new file")
+    assert names(own_repository.reproduce()) == set(OWN_STUDY)
+
+
+def test_dvc_keeps_no_name_of_a_file_outside(own_repository, tmp_path):
+    own_repository.reproduce()
+    kept = [*(tmp_path / ".dvc").rglob("*"), *tmp_path.glob("dvc.*")]
+    kept += Path(own_repository.site_cache_dir).rglob("*")
+    assert len([path for path in kept if path.is_file()]) > 5
+    assert not [p for p in kept if p.is_file() and b"DOE_JANE" in p.read_bytes()]
+
+
+def test_tables_stay_while_the_archive_is_not_mounted(own_repository, tmp_path):
+    from dvc.exceptions import ReproductionError
+
+    own_repository.reproduce()
+    (tmp_path / "archive").rename(tmp_path / "unmounted")
+    with pytest.raises(ReproductionError):
+        own_repository.reproduce()
+    assert (tmp_path / "data/images").is_file()
+    assert (tmp_path / "data/raw_manifest").is_file()

@@ -1,7 +1,8 @@
-"""The project's own commands beside Kedro's: `kedro promote` and `kedro dvc-stages`."""
+"""The project's own commands beside Kedro's: `promote`, `dvc-stages` and `deidentify`."""
 
 import click
 
+from mammo_pipeline.deidentified import deidentify
 from mammo_pipeline.dvc_stages import dvc_stages
 from mammo_pipeline.promote import promote
 
@@ -13,3 +14,4 @@ def cli() -> None:
 
 cli.add_command(promote)
 cli.add_command(dvc_stages)
+cli.add_command(deidentify)

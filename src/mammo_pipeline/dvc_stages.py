@@ -8,7 +8,7 @@ images again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ from mammo_pipeline.imports import find_imports
 
 # Scoring is done on request, on a folder that is not part of the study.
 ROOMS_WITHOUT_STAGE = ("score",)
+# A raw folder that no room makes is neither copied nor hashed nor listed by DVC: the names of its
+# files may name patients. The room that writes its manifest looks at it on every `dvc repro`; for
+# every other room the manifest stands for the folder (docs/decisions/006).
+MANIFEST_OF = {"raw_dicom": "raw_manifest"}
 HEADER = "# Rendered by `kedro dvc-stages --env {env}`: do not edit. A test compares the two.\n"
 # What runs beside a room and shapes none of its outputs, but for what OPENED_SOURCES names.
 SIDE_MODULES = ("mammo_pipeline.tracking", "mammo_pipeline.closing")
@@ -47,17 +51,41 @@ def render_stages(root: Path, env: str) -> str:
     """Returns the text of dvc.yaml for the environment `env`.
 
     Raises:
-        StageError: A room's output has no catalog entry, so DVC could not see it.
+        StageError: DVC could not see what a room makes, or a raw folder change.
     """
-    from mammo_pipeline.pipeline_registry import ROOMS, register_pipelines
+    from mammo_pipeline.pipeline_registry import register_pipelines
 
     pipelines, catalog = register_pipelines(), read_catalog(root, env)
+    rooms = list_rooms(root, env)
+    outside = find_outside(pipelines[room] for room in rooms)
     stages = {
-        room: describe_stage(room, pipelines[room], catalog, root, env)
-        for room in ROOMS
-        if room not in ROOMS_WITHOUT_STAGE
+        room: describe_stage(room, pipelines[room], catalog, root, env, outside) for room in rooms
     }
     return HEADER.format(env=env) + yaml.safe_dump({"stages": stages}, sort_keys=False, width=100)
+
+
+def list_rooms(root: Path, env: str) -> list[str]:
+    """Returns the rooms that have a stage: all of them where phantoms are made, else the study."""
+    from mammo_pipeline.pipeline_registry import ROOMS, STUDY
+
+    fabricates = (root / f"conf/{env}/parameters/fabricate.yml").exists()
+    return [room for room in (ROOMS if fabricates else STUDY) if room not in ROOMS_WITHOUT_STAGE]
+
+
+def find_outside(pipelines: Iterable[Pipeline]) -> set[str]:
+    """Returns the raw folders, keys of `MANIFEST_OF`, that none of the pipelines makes.
+
+    Raises:
+        StageError: None of them makes a folder's manifest either.
+    """
+    made = set().union(*(pipeline.all_outputs() for pipeline in pipelines))
+    outside = set(MANIFEST_OF) - made
+    if missing := sorted(MANIFEST_OF[name] for name in outside if MANIFEST_OF[name] not in made):
+        raise StageError(
+            f"no room makes {', '.join(missing)}, and its folder comes from outside, so DVC could "
+            "not see it change. Let the room that lists the folder write it."
+        )
+    return outside
 
 
 def read_catalog(root: Path, env: str) -> dict[str, dict[str, Any]]:
@@ -71,20 +99,46 @@ def read_catalog(root: Path, env: str) -> dict[str, dict[str, Any]]:
 
 
 def describe_stage(
-    room: str, pipeline: Pipeline, catalog: Catalog, root: Path, env: str
+    room: str,
+    pipeline: Pipeline,
+    catalog: Catalog,
+    root: Path,
+    env: str,
+    outside: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Returns one stage: cmd, deps, params, outs and metrics, each in a stable order."""
+    """Returns one stage: cmd, deps, params, outs and metrics, each in a stable order.
+
+    Args:
+        room: Its name.
+        pipeline: The room's pipeline.
+        catalog: The catalog with every path resolved.
+        root: The project's folder.
+        env: Configuration environment.
+        outside: Keys of `MANIFEST_OF` that no room of the environment makes.
+
+    Raises:
+        StageError: Something that the room reads or makes has no catalog entry.
+    """
     refuse_unseen_outputs(room, pipeline, catalog)
     written = {n for n in pipeline.all_outputs() if n in catalog} - _private(catalog)
     read = {n for n in inputs_of(pipeline) - written if n in catalog} - _private(catalog)
     metrics = {n for n in written if _metadata(catalog, n).get("mlflow") == "metrics"}
     types = {str(catalog[n]["type"]) for n in read | written}
+    manifests = {MANIFEST_OF[name] for name in read & set(outside)}
+    read = read - set(outside) | manifests - written
+    # What a room takes up again and goes on with is its output alone: DVC allows no circle.
+    reads, outs = set(_paths(catalog, read)), set(_paths(catalog, written))
+    again = reads & outs
+    watches = bool(manifests & written)
+    # The folder that a room watches may not be mounted today; then its last tables stay.
+    kept = outs if watches else again
     stage = {
         "cmd": f"{KEDRO} run --env {env} --pipelines {room}",
-        "deps": sorted({LOCK, *_paths(catalog, read), *list_sources(room, types, root)}),
+        "always_changed": watches,
+        "deps": sorted({LOCK, *reads - again, *list_sources(room, types, root)}),
         "params": [{path: None} for path in list_parameter_files(pipeline, root, env)],
-        "outs": sorted(_paths(catalog, written - metrics)),
-        "metrics": sorted(_paths(catalog, metrics)),
+        "outs": _keep(sorted(_paths(catalog, written - metrics)), kept),
+        "metrics": _keep(sorted(_paths(catalog, metrics)), kept),
     }
     return {key: value for key, value in stage.items() if value}
 
@@ -141,6 +195,11 @@ def _paths(catalog: Catalog, names: Iterable[str]) -> list[str]:
         if str(catalog[name]["type"]).endswith(".Report"):
             paths.append(path.with_suffix(".json").as_posix())
     return paths
+
+
+def _keep(paths: list[str], kept: set[str]) -> list[Any]:
+    """Returns the outputs, those in `kept` marked so that DVC does not clear them before a run."""
+    return [{path: {"persist": True}} if path in kept else path for path in paths]
 
 
 def _metadata(catalog: Catalog, name: str) -> Mapping[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from mammo_pipeline.datasets.files import Folder
@@ -43,3 +45,49 @@ def test_hidden_files_are_seen(tmp_path):
     (tmp_path / "d").mkdir()
     (tmp_path / "d/.x").write_bytes(b"1")
     assert Folder(filepath=str(tmp_path / "d")).load().names() == [".x"]
+
+
+def test_a_pipe_is_seen_and_never_opened(tmp_path):
+    (tmp_path / "d").mkdir()
+    os.mkfifo(tmp_path / "d/pipe.dcm")
+    (tmp_path / "d/a.dcm").write_bytes(b"123")
+    entries = Folder(filepath=str(tmp_path / "d")).load().entries()
+    assert [(e.name, e.kind, e.size_bytes) for e in entries] == [
+        ("a.dcm", "file", 3),
+        ("pipe.dcm", "special", 0),
+    ]
+
+
+def test_a_link_to_itself_and_a_broken_link_are_entries(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/loop.dcm").symlink_to("loop.dcm")
+    (tmp_path / "d/gone.dcm").symlink_to("nowhere")
+    entries = Folder(filepath=str(tmp_path / "d")).load().entries()
+    assert [e.kind for e in entries] == ["unreadable", "unreadable"]
+
+
+def test_a_folder_that_may_not_be_listed_has_an_entry(tmp_path, monkeypatch):
+    (tmp_path / "d/shut").mkdir(parents=True)
+    (tmp_path / "d/a.dcm").write_bytes(b"1")
+    scan = os.scandir
+
+    def refuse(folder):
+        if str(folder).endswith("shut"):
+            raise PermissionError(13, "shut")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    entries = Folder(filepath=str(tmp_path / "d")).load().entries()
+    assert [(e.name, e.kind) for e in entries] == [("a.dcm", "file"), ("shut", "unreadable")]
+
+
+def test_a_name_that_is_no_utf8_can_be_written_and_opened(tmp_path):
+    (tmp_path / "d").mkdir()
+    odd = os.path.join(os.fsencode(tmp_path), b"d", b"caf\xe9.dcm")  # noqa: PTH118
+    with open(odd, "wb") as file:  # noqa: PTH123
+        file.write(b"1")
+    folder = Folder(filepath=str(tmp_path / "d")).load()
+    (name,) = folder.names()
+    assert name == "caf\\xe9.dcm"
+    with folder.open(name) as stream:
+        assert stream.read() == b"1"

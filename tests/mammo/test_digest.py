@@ -46,3 +46,10 @@ def test_table_digest_ignores_row_order_and_sees_a_moved_patient():
     columns = ["image_id", "side"]
     assert digest_table(table.iloc[::-1], columns) == digest_table(table, columns)
     assert digest_table(moved, columns) != digest_table(table, columns)
+
+
+def test_table_digest_tells_a_missing_value_from_every_other():
+    labels = [pd.array(values, "Int8") for values in ([1, None], [1, 0], [None, 1])]
+    tables = [pd.DataFrame({"image_id": ["a", "b"], "cancer": values}) for values in labels]
+    digests = {digest_table(table, ["image_id", "cancer"]) for table in tables}
+    assert len(digests) == 3

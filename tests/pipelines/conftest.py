@@ -11,6 +11,7 @@ import pytest
 
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo.digest import digest_data
+from mammo_pipeline.mammo.sealed import seal_test
 
 MEMBERS = {"trial-000": 1.0, "trial-001": 0.8, "trial-002": -1.0}
 
@@ -74,13 +75,14 @@ def members() -> dict:
 
 @pytest.fixture
 def study(members: dict, fake_network: None) -> dict:
-    """cohort, store, tune_scores and what stands beside them, by catalog name."""
+    """cohort, test_truth, store, tune_scores and what stands beside them, by catalog name."""
     from mammo_pipeline.mammo.networks.predict import member_logits
 
     rng = np.random.default_rng(11)
     images = make_images(149, rng, ["alpha", "beta", "gamma"])
     side = images["patient_id"].map(lambda p: ["train", "tune", "test"][int(p[-1]) % 3])
-    cohort = images.assign(side=side)
+    placed = images.assign(side=side)
+    cohort, test_truth = seal_test(placed)
     store = make_store(images, rng, refuse=3)
     tune = cohort[cohort["side"] == "tune"].merge(store.index[["image_id", "position"]])
     tune = tune[tune["position"] >= 0]
@@ -93,6 +95,7 @@ def study(members: dict, fake_network: None) -> dict:
     return {
         "images": images,
         "cohort": cohort,
+        "test_truth": test_truth,
         "store": store,
         "tune_scores": pd.DataFrame({"image_id": tune["image_id"].to_numpy(), **scores}),
         "sweep_trials": pd.DataFrame({"trial": range(4), "state": ["COMPLETE"] * 3 + ["PRUNED"]}),
@@ -101,9 +104,9 @@ def study(members: dict, fake_network: None) -> dict:
             "data_version": digest_data(cohort, store.index),
         },
         "files": pd.DataFrame({"fate": fates, "reason": reasons}),
-        "canvas_lesions": pd.DataFrame(
+        "canvas_test_lesions": pd.DataFrame(
             {
-                "image_id": cohort.loc[cohort["cancer"] == 1, "image_id"],
+                "image_id": placed.loc[placed["cancer"] == 1, "image_id"],
                 "kind": "mass",
                 "pathology": "malignant",
             }

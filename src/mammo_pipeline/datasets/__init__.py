@@ -3,9 +3,12 @@
 from mammo_pipeline.datasets.arrays import ArraysFolder, Checkpoints
 from mammo_pipeline.datasets.atomic import AtomicFile
 from mammo_pipeline.datasets.files import Folder
+from mammo_pipeline.datasets.ledger import LedgerFile
+from mammo_pipeline.datasets.optional import OptionalFile
 from mammo_pipeline.datasets.places import Place, SecretKey
 from mammo_pipeline.datasets.report import Report
 from mammo_pipeline.datasets.store import ImageStore
+from mammo_pipeline.datasets.tables import LabelTables
 
 __all__ = [
     "ArraysFolder",
@@ -13,6 +16,9 @@ __all__ = [
     "Checkpoints",
     "Folder",
     "ImageStore",
+    "LabelTables",
+    "LedgerFile",
+    "OptionalFile",
     "Place",
     "Report",
     "SecretKey",

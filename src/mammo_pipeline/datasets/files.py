@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from kedro.io import AbstractDataset
 
 from mammo_pipeline.datasets.atomic import replace_folder
+
+
+@dataclass(frozen=True)
+class Entry:
+    r"""What a folder says of one of its files, without opening it.
+
+    Attributes:
+        name: Relative POSIX path; bytes that are no UTF-8 are written as `\xe9`.
+        kind: `file`; `special` for a pipe, socket or device, which must never be opened;
+            `unreadable` for a broken link or a folder that may not be listed.
+        size_bytes: Length.
+        mtime_ns: Time of the last change in nanoseconds.
+    """
+
+    name: str
+    kind: str
+    size_bytes: int = 0
+    mtime_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -22,29 +42,77 @@ class FolderOfFiles:
 
     root: Path
 
-    def names(self) -> list[str]:
-        """Returns every file below the root, sorted: hidden ones, links and broken links included.
+    def entries(self) -> list[Entry]:
+        """Returns every file below the root, sorted by name: hidden ones and broken links included.
 
-        Linked folders are followed, each real folder once, so that a circle ends.
+        Linked folders are followed, each real folder once, so that a circle ends. A folder that may
+        not be listed has an entry of its own: what it hides is not passed over in silence.
         """
-        found: list[str] = []
+        found: list[Entry] = []
         seen: set[str] = set()
-        for folder, below, files in os.walk(self.root, followlinks=True):
+        waiting = [str(self.root)]
+        while waiting:
+            folder = waiting.pop()
             here = os.path.realpath(folder)
             if here in seen:
-                below.clear()
                 continue
             seen.add(here)
-            found += [(Path(folder) / name).relative_to(self.root).as_posix() for name in files]
-        return sorted(found)
+            files, below = _list_folder(folder)
+            waiting += sorted(below, reverse=True)
+            found += files
+        length = len(str(self.root)) + 1
+        named = (replace(e, name=_write_name(e.name[length:])) for e in found)
+        return sorted(named, key=lambda entry: entry.name)
+
+    def names(self) -> list[str]:
+        """Returns the names of `entries`."""
+        return [entry.name for entry in self.entries()]
+
+    def path_of(self, name: str) -> Path:
+        """Returns where the file of that name lies."""
+        plain = self.root / name
+        return plain if plain.exists() else self.root / _read_name(name)
 
     def open(self, name: str) -> BinaryIO:
         """Returns the file opened for reading bytes."""
-        return (self.root / name).open("rb")
+        try:
+            return (self.root / name).open("rb")
+        except FileNotFoundError:
+            return self.path_of(name).open("rb")
 
-    def size_bytes(self, name: str) -> int:
-        """Returns the file's size in bytes."""
-        return (self.root / name).stat().st_size
+
+def _write_name(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _read_name(name: str) -> str:
+    """Returns the path that `_write_name` wrote, its odd bytes put back."""
+    escaped = re.sub(
+        rb"\\x([89a-f][0-9a-f])", lambda m: bytes.fromhex(m[1].decode()), name.encode()
+    )
+    return os.fsdecode(escaped)
+
+
+def _list_folder(folder: str) -> tuple[list[Entry], list[str]]:
+    """Returns the files of one folder and the paths of the folders in it."""
+    files, below = [], []
+    try:
+        with os.scandir(folder) as scan:
+            items = list(scan)
+    except OSError:
+        return [Entry(folder, "unreadable")], []
+    for item in items:
+        try:
+            facts = item.stat()
+        except OSError:  # A link that leads nowhere, or to itself.
+            files.append(Entry(item.path, "unreadable"))
+            continue
+        if stat.S_ISDIR(facts.st_mode):
+            below.append(item.path)
+        else:
+            kind = "file" if stat.S_ISREG(facts.st_mode) else "special"
+            files.append(Entry(item.path, kind, facts.st_size, facts.st_mtime_ns))
+    return files, below
 
 
 class Folder(AbstractDataset[Iterable[tuple[str, bytes]], FolderOfFiles]):

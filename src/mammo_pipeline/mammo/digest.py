@@ -34,11 +34,14 @@ def digest_arrays(arrays: Mapping[str, np.ndarray]) -> str:
 def digest_table(table: pd.DataFrame, columns: list[str]) -> str:
     """Returns the first 12 hex digits of a SHA-256 over named columns, whatever the rows' order.
 
+    A missing value, such as the outcome of a test image under seal, is a value of its own.
+
     >>> table = pd.DataFrame({"image_id": ["b", "a"], "side": ["test", "train"]})
     >>> digest_table(table, ["image_id", "side"]) == digest_table(table[::-1], ["image_id", "side"])
     True
     """
-    rows = table[columns].astype(str).agg("|".join, axis=1).sort_values()
+    texts = [table[name].astype(str).fillna("<NA>").tolist() for name in columns]
+    rows = sorted(map("|".join, zip(*texts, strict=True)))
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
 
 
@@ -55,10 +58,11 @@ def digest_data(cohort: pd.DataFrame, index: pd.DataFrame) -> str:
     """Returns the version of the data that members learn from and figures are measured on.
 
     Outcomes and sides come from the cohort; the store's table stands for the pixels, for it holds
-    each image's transform and features before and after standardization.
+    each image's transform and features before and after standardization. The labels of the test
+    side are under seal and no part of it: `evaluate` names their version beside this one.
 
     Args:
-        cohort: image_id, side and cancer.
+        cohort: image_id, side and cancer (missing on the test side).
         index: The store's table.
     """
     parts = [

@@ -6,131 +6,243 @@ from typing import Any
 
 import pandas as pd
 
+from mammo_pipeline.mammo.boxes import parse_boxes, parse_image_boxes
 from mammo_pipeline.mammo.fates import describe_fate
-from mammo_pipeline.mammo.labels import join_labels, parse_boxes
+from mammo_pipeline.mammo.labels import join_labels, label_codes
 from mammo_pipeline.mammo.pseudonym import pseudonym
 
-IMAGE_COLUMNS = [
-    "image_id",
-    "file_id",
-    "exam_id",
-    "patient_id",
-    "laterality",
-    "view",
-    "device",
-    "rows_px",
-    "columns_px",
-    "row_spacing_mm",
-    "column_spacing_mm",
-    "spacing_source",
-    "photometric",
-    "presentation_intent",
-    "bits_stored",
-    "transfer_syntax",
-    "size_bytes",
-    "exam_offset_days",
-    "age",
-    "density",
-    "cancer",
+# Columns of `images` and the type of each; a text is "" and a number NaN where nothing is stated.
+IMAGE_COLUMNS = {
+    **dict.fromkeys(("image_id", "file_id", "exam_id", "patient_id"), "str"),
+    **dict.fromkeys(("laterality", "view", "device", "detector", "unit_id", "software"), "str"),
+    **dict.fromkeys(("rows_px", "columns_px"), "Int64"),
+    **dict.fromkeys(("row_spacing_mm", "column_spacing_mm"), "float64"),
+    **dict.fromkeys(("spacing_source", "photometric", "presentation_intent"), "str"),
+    **dict.fromkeys(("bits_allocated", "bits_stored", "high_bit"), "Int64"),
+    "pixel_representation": "Int64",
+    "transfer_syntax": "str",
+    "size_bytes": "Int64",
+    "window_count": "Int64",
+    **dict.fromkeys(("window_center", "window_width"), "float64"),
+    **dict.fromkeys(("window_names", "voi_function"), "str"),
+    "lut_count": "Int64",
+    **dict.fromkeys(("lut_names", "patient_orientation", "horizontal_flip"), "str"),
+    **dict.fromkeys(("implant", "burned_in", "lossy"), "str"),
+    **dict.fromkeys(("kvp", "exposure_mas"), "float64"),
+    **dict.fromkeys(("target", "filter"), "str"),
+    **dict.fromkeys(("thickness_mm", "force_n"), "float64"),
+    "exam_offset_days": "Int64",
+    "age": "float64",
+    **dict.fromkeys(("density", "birads"), "str"),
+    "cancer": "Int8",
+    **dict.fromkeys(("truth", "pixel_sha256"), "str"),
+    **dict.fromkeys(("stored_min", "stored_max"), "Int64"),
+    **dict.fromkeys(("picture_side", "image_hash"), "str"),
+}
+# Of these the label table and the pseudonyms come later than the files.
+_LATER = {"image_id", "file_id", "exam_id", "patient_id", "unit_id", "exam_offset_days"}
+_LATER |= {"density", "birads", "cancer", "truth"}
+# A row of a file before that; its identifiers are for this room alone.
+FOUND_COLUMNS = {
+    **dict.fromkeys(("name", "code", "found", "patient", "exam", "study_date"), "str"),
+    **dict.fromkeys(("study_uid", "sop_instance", "unit", "file_sha256"), "str"),
+    **dict.fromkeys(("listing_key", "image_boxes", "listing_line"), "str"),
+    **dict.fromkeys(("mask_of", "mask_kind", "mask_pathology", "mask_box"), "str"),
+    **{name: kind for name, kind in IMAGE_COLUMNS.items() if name not in _LATER},
+}
+# What examining a file's content adds to its row.
+PIXEL_COLUMNS = [
+    *("file_sha256", "pixel_sha256", "stored_min", "stored_max", "picture_side"),
+    *("image_hash", "mask_box"),
 ]
 BOX_COLUMNS = ["row_min", "column_min", "row_max", "column_max"]
 LESION_COLUMNS = ["image_id", "kind", "pathology", *BOX_COLUMNS]
+# The codes of what is there more than once.
+DUPLICATES = ("duplicate", "duplicate_pixels")
+# What must agree wherever the same picture stands.
+SAID = ["laterality", "view", "cancer"]
 
 
-def mark_duplicates(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the records with every later file of the same SOPInstanceUID marked a duplicate.
+def table_of_found(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Returns one row a file with every column of `FOUND_COLUMNS`, typed; "" or NaN where silent.
 
     Args:
-        records: One a file, in the order of their names: `name`, `code` (`accepted` or a key of
-            `FATES`), `found`, and for an accepted file its identity and attributes.
+        rows: What is known of each file; what is not named in `FOUND_COLUMNS` is dropped.
     """
-    first: dict[str, str] = {}
-    marked = []
-    for record in records:
-        before = first.setdefault(record["sop_instance"], record["name"]) if _used(record) else ""
-        again = _used(record) and before != record["name"]
-        marked.append({**record, "code": "duplicate", "found": before} if again else record)
-    return marked
+    table = pd.DataFrame(rows, columns=list(FOUND_COLUMNS))
+    text = [name for name, kind in FOUND_COLUMNS.items() if kind == "str"]
+    return table.fillna(dict.fromkeys(text, "")).astype(FOUND_COLUMNS)
 
 
-def label_images(records: list[dict[str, Any]], labels: pd.DataFrame | None) -> pd.DataFrame:
+def label_images(
+    files: pd.DataFrame, labels: pd.DataFrame | None, strict_patients: bool = True
+) -> pd.DataFrame:
     """Returns one row a file, with the label of the breast for accepted images.
 
-    An image whose breast has no label becomes quarantined; without a label table none is.
+    An image whose breast has no label, none that is a diagnosis, or one that a parameter leaves
+    out is no longer accepted. Without a label table every image stays.
 
     Args:
-        records: What `mark_duplicates` returned.
-        labels: What `read_labels` returned, or None where the folder has no labels.
+        files: What `table_of_found` returned, sorted by name.
+        labels: The labels of a collection, or None where the folder has no labels.
+        strict_patients: Whether a labelled patient without any image is an error.
+
+    Raises:
+        LabelError: The labels do not fit the images.
     """
-    table = pd.DataFrame(records)
-    images = table[table["code"] == "accepted"]
-    rest = table[table["code"] != "accepted"]
     if labels is None:
-        blank = {"cancer": pd.NA, "density": None, "lesion_boxes": "", "line": 0}
-        return table.assign(**blank, labelled_age=float("nan"))
-    joined = join_labels(images, labels)
-    joined.loc[joined["line"].isna(), "code"] = "no_label"
+        blank = {"cancer": pd.NA, "density": "", "birads": "", "truth": "", "lesion_boxes": ""}
+        return files.assign(**blank, line="", labelled_age=float("nan"))
+    used = files["code"] == "accepted"
+    joined = join_labels(files[used], labels, strict_patients)
+    codes = label_codes(joined)
+    joined["code"] = joined["code"].where(codes == "", codes)
+    rest = files[~used]
     return pd.concat([joined, rest], ignore_index=True).sort_values("name", ignore_index=True)
 
 
-def pseudonymize(files: pd.DataFrame, key: bytes) -> pd.DataFrame:
-    """Returns the rows with pseudonyms and offsets in the place of names, identifiers and dates.
+def settle_duplicates(files: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows, with a fate for every image that is there more than once.
 
-    An exam is what one patient had on one StudyDate (0008,0020). `exam_offset_days` counts from
-    the patient's first accepted exam.
+    The first file by name stays; later ones with the same SOPInstanceUID (0008,0018) and picture
+    are `duplicate`, with the same picture alone `duplicate_pixels`. One identifier with two
+    pictures is refused whole, for nobody can tell which is the image; so is one picture of which
+    two things are said (laterality, view or outcome).
 
     Args:
-        files: What `label_images` returned.
+        files: One row a file, sorted by name, with `sop_instance`, `pixel_sha256`, `laterality`,
+            `view` and `cancer` for the accepted ones.
+    """
+    settled = files.copy()
+    for key, code in (("sop_instance", "duplicate"), ("pixel_sha256", "duplicate_pixels")):
+        used = settled[settled["code"] == "accepted"]
+        again = used[used.duplicated(key, keep=False)]
+        for _, group in again.groupby(key, sort=False):
+            if key == "sop_instance" and len(set(group["pixel_sha256"])) > 1:
+                settled.loc[group.index, "code"] = "two_images_one_uid"
+            elif len(group[SAID].astype(str).drop_duplicates()) > 1:
+                settled.loc[group.index, "code"] = "contradicting_labels"
+            else:
+                settled.loc[group.index[1:], ["code", "found"]] = [code, group["name"].iloc[0]]
+    return settled
+
+
+def pseudonymize(files: pd.DataFrame, key: bytes) -> pd.DataFrame:
+    """Returns the rows with pseudonyms and offsets beside names, identifiers and dates.
+
+    An exam is what one patient had on one StudyDate (0008,0020), or in one StudyInstanceUID
+    (0020,000D) where the date is not stated. `exam_offset_days` counts from the patient's first
+    accepted exam.
+
+    Args:
+        files: What `settle_duplicates` returned.
         key: The secret of this installation.
     """
-    used = files["code"] == "accepted"
-    known = files[used]
+    known = files[files["patient"].fillna("") != ""]
     dates = pd.to_datetime(known["study_date"], format="%Y%m%d", errors="coerce")
-    offsets = (dates - dates.groupby(known["patient"]).transform("min")).dt.days
+    days = (dates - pd.Timestamp(0)).dt.days.astype("float64")
+    used = known["code"] == "accepted"
+    first = days.where(used).groupby(known["patient"]).transform("min")
     names = {
         "patient_id": [pseudonym(key, "patient", p) for p in known["patient"]],
         "exam_id": [
-            pseudonym(key, "exam", p, d)
-            for p, d in zip(known["patient"], known["study_date"], strict=True)
+            pseudonym(key, "exam", p, e)
+            for p, e in zip(known["patient"], known["exam"], strict=True)
         ],
         "image_id": [pseudonym(key, "image", uid) for uid in known["sop_instance"]],
-        "exam_offset_days": offsets,
+        "study_id": [pseudonym(key, "study", uid) if uid else "" for uid in known["study_uid"]],
+        "unit_id": [pseudonym(key, "unit", unit) if unit else "" for unit in known["unit"]],
+        "exam_offset_days": days - first,
     }
     renamed = files.assign(file_id=[pseudonym(key, "file", name) for name in files["name"]])
     named = renamed.join(pd.DataFrame(names, index=known.index))
-    first = dict(zip(named["name"], named["file_id"], strict=True))
-    named["found"] = [first.get(f, f) for f in named["found"].fillna("")]
-    named["age"] = named["labelled_age"].fillna(named["age"])
-    return named.drop(columns=["patient", "study_date", "sop_instance"])
+    file_ids = dict(zip(named["name"], named["file_id"], strict=True))
+    named["found"] = [file_ids.get(f, f) for f in named["found"].fillna("")]
+    named["age"] = named["labelled_age"].fillna(named["age"].astype("float64"))
+    return named
 
 
 def table_of_files(named: pd.DataFrame) -> pd.DataFrame:
     """Returns `files`: every file that was found, its fate, and the reason in words."""
     fates = [
-        {"file_id": row.file_id, **describe_fate(row.code, row.found)} for row in named.itertuples()
+        {"file_id": file_id, **describe_fate(code, found)}
+        for file_id, code, found in zip(
+            named["file_id"], named["code"], named["found"], strict=True
+        )
     ]
-    return pd.DataFrame(fates)
+    return pd.DataFrame(fates, columns=["file_id", *describe_fate("accepted")])
 
 
 def table_of_images(named: pd.DataFrame) -> pd.DataFrame:
     """Returns `images`: one row an accepted image, nothing in it that names a patient."""
-    images = named.loc[named["code"] == "accepted", IMAGE_COLUMNS]
-    whole = ["rows_px", "columns_px", "bits_stored", "size_bytes", "exam_offset_days"]
-    typed = images.astype({**dict.fromkeys(whole, "Int64"), "cancer": "Int8"})
-    return typed.astype({"age": "float64"}).reset_index(drop=True)
+    images = named.loc[named["code"] == "accepted"].reindex(columns=list(IMAGE_COLUMNS))
+    text = [name for name, kind in IMAGE_COLUMNS.items() if kind == "str"]
+    return images.fillna(dict.fromkeys(text, "")).astype(IMAGE_COLUMNS).reset_index(drop=True)
+
+
+def table_of_sharers(named: pd.DataFrame) -> pd.DataFrame:
+    """Returns patient, study, image and picture of accepted images and of their duplicates.
+
+    It tells who shares something with whom, so that they are never parted by the split.
+    """
+    shared = named[named["code"].isin(["accepted", *DUPLICATES])]
+    keys = {"study_id": "study_key", "image_id": "sop_key"}
+    return shared[["patient_id", *keys, "pixel_sha256"]].rename(columns=keys)
 
 
 def table_of_lesions(named: pd.DataFrame) -> pd.DataFrame:
     """Returns `lesions`: one row a box of an accepted image, in pixels of its stored matrix.
 
+    Boxes come from the label of the breast, from the listing of the file, and from the masks that
+    a collection ships.
+
     Raises:
-        LabelError: A box is not written as the label table's format asks, or leaves the matrix.
+        LabelError: A box is not written as the table's format asks.
     """
+    used = named[named["code"] == "accepted"]
     rows = []
-    for image in named[named["code"] == "accepted"].itertuples():
-        boxes = parse_boxes(str(image.lesion_boxes or ""), int(image.line or 0))
-        rows += [{"image_id": image.image_id, **box} for box in boxes if box["view"] == image.view]
-    return pd.DataFrame(rows, columns=LESION_COLUMNS)
+    for image in used[used["lesion_boxes"].fillna("") != ""].to_dict("records"):
+        boxes = parse_boxes(image["lesion_boxes"], image["line"])
+        rows += [
+            {"image_id": image["image_id"], **box} for box in boxes if box["view"] == image["view"]
+        ]
+    places = _list_places(named)
+    for place in places[places["image_boxes"] != ""].to_dict("records"):
+        boxes = parse_image_boxes(place["image_boxes"], place["listing_line"])
+        rows += [{"image_id": place["image_id"], **box} for box in boxes]
+    rows += _list_masks(named, places)
+    return pd.DataFrame(rows, columns=LESION_COLUMNS).drop_duplicates(ignore_index=True)
+
+
+def _list_places(named: pd.DataFrame) -> pd.DataFrame:
+    """Returns accepted images and their duplicates, each under the accepted image's pseudonym.
+
+    A collection may list one picture twice, each time with another of its lesions.
+    """
+    kept = named.loc[named["code"] == "accepted"].set_index("file_id")["image_id"]
+    first = named["found"].where(named["code"].isin(DUPLICATES), named["file_id"])
+    places = named.assign(image_id=first.map(kept))
+    return places[places["image_id"].notna()]
+
+
+def _list_masks(named: pd.DataFrame, places: pd.DataFrame) -> list[dict[str, Any]]:
+    """Returns the boxes of masks that have the matrix of their image; a crop has another."""
+    matrix = ["rows_px", "columns_px"]
+    masks = named[(named["mask_box"] != "") & (named["mask_pathology"] != "")]
+    joined = masks.drop(columns=["listing_key", "image_id"], errors="ignore").merge(
+        places[["listing_key", "image_id", *matrix]],
+        left_on=["mask_of", *matrix],
+        right_on=["listing_key", *matrix],
+    )
+    return [
+        {
+            "image_id": row["image_id"],
+            "kind": row["mask_kind"],
+            "pathology": row["mask_pathology"],
+            **dict(zip(BOX_COLUMNS, map(int, row["mask_box"].split(",")), strict=True)),
+        }
+        for row in joined.to_dict("records")
+    ]
 
 
 def count_flow(files: pd.DataFrame) -> dict[str, int]:
@@ -144,5 +256,21 @@ def count_flow(files: pd.DataFrame) -> dict[str, int]:
     return {"found": len(files), **parts}
 
 
-def _used(record: dict[str, Any]) -> bool:
-    return record["code"] == "accepted"
+def compare_files(before: dict[str, str], now: dict[str, str]) -> dict[str, Any]:
+    """Returns how many files are new, changed, vanished and unchanged since an earlier ingest.
+
+    Args:
+        before: Name to SHA-256 at the end of the last ingest; empty where there was none.
+        now: The same of this one.
+
+    >>> compare_files({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "9", "d": "4"})
+    {'new': 1, 'changed': 1, 'vanished': 1, 'unchanged': 1}
+    """
+    both = before.keys() & now.keys()
+    changed = sum(before[name] != now[name] for name in both)
+    return {
+        "new": len(now.keys() - before.keys()),
+        "changed": changed,
+        "vanished": len(before.keys() - now.keys()),
+        "unchanged": len(both) - changed,
+    }

@@ -45,6 +45,11 @@ _OTHER = {
     "tomosynthesis": (_SOP_CLASS, "tomosynthesis object of several frames", _NO_2D),
     "presentation_state": (_SOP_CLASS, "presentation state", _NO_2D),
     "several_frames": ("NumberOfFrames (0028,0008)", "image of several frames", _NO_2D),
+    "contrast_image": (
+        "ImageType (0008,0008)",
+        "difference or high-energy picture of a contrast-enhanced mammogram",
+        "Nothing to do: the low-energy picture of the same view is read.",
+    ),
     "other_object": (_SOP_CLASS, "another kind of DICOM object", _NO_2D),
     "not_mammography": ("Modality (0008,0060)", "not a mammogram", _NO_2D),
     "test_pattern": (
@@ -67,6 +72,11 @@ _QUARANTINED = {
         "Check the rights of the file, or where a link points.",
     ),
     "empty_file": ("", "the file is empty", _AGAIN),
+    "changed_since_ingest": (
+        _PIXELS,
+        "the pixels are no longer those that the room ingest read",
+        "Run the rooms ingest and check again, or put the file back.",
+    ),
     "large_file": (
         "",
         "the file is larger than a mammogram can be",
@@ -168,8 +178,8 @@ _QUARANTINED = {
     ),
     "contradicting_labels": (
         _PIXELS,
-        "the same picture has two patients, and their labels contradict each other",
-        "Find out whose image it is; correct the label table or remove one exam.",
+        "the same picture stands in two places, and what is said of it contradicts",
+        "Find out whose image and which view it is; correct the label table or remove one file.",
     ),
     "no_label": (
         "",

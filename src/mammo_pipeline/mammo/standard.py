@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from mammo_pipeline.mammo import geometry
+from mammo_pipeline.mammo.dicom.examine import digest_pixels
 from mammo_pipeline.mammo.dicom.pixels import decode_pixels, present
 from mammo_pipeline.mammo.fates import RefusedError
 from mammo_pipeline.mammo.intensity import WHITE, match_detail, match_tissue, to_stored
@@ -50,12 +51,17 @@ def standardize_file(
 
     Args:
         content: The DICOM file.
-        image: Its row of `images`: image_id, laterality, view, row_spacing_mm, column_spacing_mm.
+        image: Its row of `images`: image_id, laterality, view, row_spacing_mm, column_spacing_mm,
+            photometric, and pixel_sha256, the digest of the pixels that were accepted.
         standard: What it should become.
     """
     blank = {"image_id": image["image_id"], "code": "accepted", "found": ""}
     try:
         dataset, stored = decode_pixels(content)
+        if image.get("pixel_sha256", "") not in ("", digest_pixels(stored)):
+            raise RefusedError("changed_since_ingest")
+        # A collection's table may state it where a picture has no header.
+        dataset.PhotometricInterpretation = image["photometric"]
         shown = present(dataset, stored)
         orientation = "\\".join(map(str, dataset.get("PatientOrientation", None) or []))
         flips = geometry.find_flips(shown, image["laterality"], image["view"], orientation)

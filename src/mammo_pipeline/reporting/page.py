@@ -154,8 +154,10 @@ def show_cell(value: Any) -> Markup | str:
         if value["value"] is None:
             why = value.get("reason") or "not measured"
             return Markup('<span class="undefined">{}</span>').format(why)
-        head, gap, tail = show_figure(value).partition(" ")
-        return escape(head) + Markup('{}<span class="interval">{}</span>').format(gap, tail)
+        # A space also parts the thousands: only one before a bracket ends the value.
+        head, mark, tail = show_figure(value).partition(" (")
+        interval = Markup('{}<span class="interval">{}</span>')
+        return escape(head) + interval.format(mark[:1], mark[1:] + tail)
     if value is None or isinstance(value, int | float):
         return show_number(value)
     return escape(str(value))

@@ -38,11 +38,16 @@ def scores(frozen, study, members, parameters):
     return nodes.score_test_images(frozen[0], members, study["store"], study["cohort"], parameters)
 
 
+def evaluated(study):
+    """What the room reads beside scores and ensemble."""
+    names = ["test_truth", "cohort", "store", "canvas_test_lesions", "files"]
+    return {name: study[name] for name in names}
+
+
 @pytest.fixture
 def measured(scores, frozen, study, parameters):
-    names = ["cohort", "store", "canvas_lesions", "files"]
-    tables = {name: study[name] for name in names}
-    return nodes.measure_test_scores(scores, frozen[0], parameters=parameters, **tables)
+    tables = evaluated(study)
+    return nodes.measure_test_scores(scores, ensemble=frozen[0], parameters=parameters, **tables)
 
 
 def test_only_standardized_test_images_are_scored(scores, study):
@@ -70,6 +75,26 @@ def test_no_test_image_is_an_error(frozen, study, members, parameters):
     ensemble = frozen[0] | {"data_version": digest_data(cohort, study["store"].index)}
     with pytest.raises(ValueError, match="no standardized image"):
         nodes.score_test_images(ensemble, members, study["store"], cohort, parameters)
+
+
+def test_scores_are_written_without_a_label(scores, frozen, study, members, parameters):
+    assert "cancer" not in scores
+    unknown = study["cohort"].assign(cancer=study["cohort"]["cancer"].astype("Int8"))
+    assert unknown.loc[unknown["side"] == "test", "cancer"].isna().all()
+
+
+def test_figures_name_the_version_of_the_labels_they_rest_on(
+    measured, scores, frozen, study, parameters
+):
+    truth = study["test_truth"]
+    breast = truth["image_id"].isin(truth["image_id"][:2])
+    corrected = truth.assign(cancer=truth["cancer"].mask(breast, 1 - truth["cancer"][0]))
+    tables = evaluated(study) | {"test_truth": corrected}
+    again, _ = nodes.measure_test_scores(
+        scores, ensemble=frozen[0], parameters=parameters, **tables
+    )
+    assert again["data_version"] == measured[0]["data_version"]
+    assert again["test_truth_version"] != measured[0]["test_truth_version"]
 
 
 def test_evaluation_is_plain_json_with_value_interval_n_and_how(measured):
@@ -110,10 +135,13 @@ def test_tracked_metrics_are_the_evaluation_flat(measured):
 
 def test_images_without_outcome_are_counted_and_not_measured(frozen, study, parameters, scores):
     lost = scores["exam_id"].iloc[0]
-    unknown = scores.assign(cancer=scores["cancer"].where(scores["exam_id"] != lost))
-    names = ["cohort", "store", "canvas_lesions", "files"]
-    tables = {name: study[name] for name in names}
-    evaluation, _ = nodes.measure_test_scores(unknown, frozen[0], parameters=parameters, **tables)
+    images = scores.loc[scores["exam_id"] == lost, "image_id"]
+    truth = study["test_truth"]
+    unknown = truth.assign(cancer=truth["cancer"].mask(truth["image_id"].isin(images)))
+    tables = evaluated(study) | {"test_truth": unknown}
+    evaluation, _ = nodes.measure_test_scores(
+        scores, ensemble=frozen[0], parameters=parameters, **tables
+    )
     missing = int((scores["exam_id"] == lost).sum())
     assert evaluation["count"]["images_without_outcome"] == missing
     assert (
@@ -122,10 +150,11 @@ def test_images_without_outcome_are_counted_and_not_measured(frozen, study, para
     )
 
 
-def audit(measured, scores, frozen, **changes):
+def audit(measured, scores, frozen, test_truth, **changes):
     records = {
         "evaluation": measured[0],
         "test_scores": scores,
+        "test_truth": test_truth,
         "ensemble": frozen[0],
         "contract": CONTRACT,
         "device_probe": PROBE,
@@ -135,12 +164,13 @@ def audit(measured, scores, frozen, **changes):
     return nodes.write_audit_page(**(records | changes))
 
 
-def test_audit_page_holds_each_part_of_the_story(measured, scores, frozen):
-    report = audit(measured, scores, frozen)
+def test_audit_page_holds_each_part_of_the_story(measured, scores, frozen, study):
+    report = audit(measured, scores, frozen, study["test_truth"])
     page = render_page(report)
     for text in (
         "BCSC", "0.858", "patch adam loss", "Cohort flow", "dose report", "Device probe",
         "For research use only", "flattering", measured[0]["data_version"],
+        measured[0]["test_truth_version"],
     ):  # fmt: skip
         assert text in page, text
     assert "http" not in page.replace("http://www.w3.org/", "")
@@ -148,18 +178,19 @@ def test_audit_page_holds_each_part_of_the_story(measured, scores, frozen):
 
 
 def test_audit_page_stands_when_only_one_class_was_tested(frozen, study, parameters, scores):
-    names = ["cohort", "store", "canvas_lesions", "files"]
-    tables = {name: study[name] for name in names}
-    healthy = scores.assign(cancer=0)
-    measured = nodes.measure_test_scores(healthy, frozen[0], parameters=parameters, **tables)
-    page = render_page(audit(measured, healthy, frozen))
+    healthy = study | {"test_truth": study["test_truth"].assign(cancer=0)}
+    measured = nodes.measure_test_scores(
+        scores, ensemble=frozen[0], parameters=parameters, **evaluated(healthy)
+    )
+    page = render_page(audit(measured, scores, frozen, test_truth=healthy["test_truth"]))
     assert "no positive among" in page
 
 
-def test_audit_page_says_when_one_device_was_not_probed(measured, scores, frozen):
+def test_audit_page_says_when_one_device_was_not_probed(measured, scores, frozen, study):
     blank = {"auc": None, "low": None, "high": None, "reason": "only one device"}
     probe = {"before": blank, "after": blank}
-    assert "only one device" in render_page(audit(measured, scores, frozen, device_probe=probe))
+    report = audit(measured, scores, frozen, study["test_truth"], device_probe=probe)
+    assert "only one device" in render_page(report)
 
 
 def test_closing_block_gives_the_figure_and_the_page(measured, caplog):

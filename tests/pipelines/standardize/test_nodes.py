@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from mammo_pipeline.datasets.files import FolderOfFiles
+from mammo_pipeline.datasets.ledger import Ledger
 from mammo_pipeline.datasets.store import ImageStore, StoredImages
 from mammo_pipeline.pipelines.ingest.nodes import index_files
-from mammo_pipeline.pipelines.ingest.parameters import IngestParameters
 from mammo_pipeline.pipelines.standardize import nodes
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
-from small_archive import mammogram, write_folder
+from small_archive import draw_breast, ingest_rules, mammogram, write_folder
 
 KEY = b"k" * 32
 PARAMETERS = StandardizeParameters(
@@ -33,15 +32,16 @@ PARAMETERS = StandardizeParameters(
 
 @pytest.fixture
 def study(tmp_path: Path) -> tuple[FolderOfFiles, pd.DataFrame]:
-    flat = np.full((300, 240), 9, np.uint16)
+    other, changed = (mammogram(patient="P2", pixels=draw_breast(seed=s)) for s in (3, 4))
     files = {
         "a.dcm": mammogram(laterality="L"),
         "b.dcm": mammogram(laterality="R"),
-        "c.dcm": mammogram(patient="P2", pixels=flat),
+        "c.dcm": other,
     }
     folder = FolderOfFiles(write_folder(tmp_path / "in", files))
-    rules = IngestParameters(minimum_field_mm=50, stated_spacing_mm={})
-    images, _, _ = index_files(folder, KEY, rules)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    images, _, _ = index_files(folder, ledger, KEY, ingest_rules())
+    (folder.root / "c.dcm").write_bytes(changed)
     return folder, images
 
 
@@ -57,7 +57,7 @@ def test_every_image_is_stored_or_refused(study, store):
     _, images = study
     assert store.index["image_id"].tolist() == images["image_id"].tolist()
     assert store.index["position"].tolist() == [0, 1, -1]
-    assert store.index["code"].tolist() == ["accepted", "accepted", "no_breast"]
+    assert store.index["code"].tolist() == ["accepted", "accepted", "changed_since_ingest"]
     assert store.pixels.shape == (2, 288, 224)
 
 
@@ -92,4 +92,4 @@ def test_one_device_cannot_be_probed_and_says_so(study, store):
     assert probe["before"]["auc"] is None
     assert probe["after"]["reason"] == "only one device"
     assert (probe["images"], probe["standardized"]) == (3, 2)
-    assert probe["refused"] == {"no_breast": 1}
+    assert probe["refused"] == {"changed_since_ingest": 1}

@@ -1,179 +1,226 @@
-"""Reading a mammogram's header: what kind of object it is and what it says of the breast."""
+"""Reading a mammogram's header: from its values to the image's row, or to the rule it breaks."""
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+import math
+import re
+from datetime import datetime
+from typing import Any
 
-import pydicom
-from pydicom.dataset import Dataset
-from pydicom.uid import UID
-
-from mammo_pipeline.mammo.dicom.attributes import (
-    read_age_years,
-    read_device,
-    read_laterality,
-    read_spacing_mm,
-    read_view,
+from mammo_pipeline.mammo.dicom.devices import read_detector, read_device, read_software
+from mammo_pipeline.mammo.dicom.exposure import read_exposure
+from mammo_pipeline.mammo.dicom.header import Header
+from mammo_pipeline.mammo.dicom.objects import name_uid, refuse_other_objects
+from mammo_pipeline.mammo.dicom.spacing import read_spacing_mm
+from mammo_pipeline.mammo.dicom.values import (
+    describe_length,
+    list_texts,
+    read_text,
+    read_whole_number,
+    read_yes_or_no,
 )
-from mammo_pipeline.mammo.dicom.whole import pixel_data_is_whole
+from mammo_pipeline.mammo.dicom.views import read_laterality, read_view
+from mammo_pipeline.mammo.dicom.windows import read_windows
 from mammo_pipeline.mammo.fates import RefusedError
 
-# PS3.4 table B.5-1. Only the two mammography classes are read; the pixels FOR PROCESSING of the
-# second are refused with a reason of their own.
-FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.2"
-FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.2.1"
-OTHER_OBJECTS = {
-    "1.2.840.10008.5.1.4.1.1.88.67": "dose_report",
-    "1.2.840.10008.5.1.4.1.1.88.76": "dose_report",
-    "1.2.840.10008.5.1.4.1.1.13.1.3": "tomosynthesis",
-    "1.2.840.10008.5.1.4.1.1.13.1.4": "tomosynthesis",
-    "1.2.840.10008.5.1.4.1.1.13.1.5": "tomosynthesis",
-}
-OTHER_FAMILIES = {
-    "1.2.840.10008.5.1.4.1.1.88.": "structured_report",
-    "1.2.840.10008.5.1.4.1.1.11.": "presentation_state",
-    "1.2.840.10008.5.1.4.1.1.7": "secondary_capture",
-}
+# PatientOrientation (0020,0020): letters of PS3.3 section C.7.6.1.1.1.
+_DIRECTION = re.compile("[ALRPHF]{1,3}")
+_INTENTS = {"FOR PRESENTATION", "FOR PROCESSING"}
+# PhotometricInterpretation (0028,0004), PS3.3 section C.7.6.3.1.2: those of colour.
+_COLOURS = {
+    "RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT",
+    "XYB", "HSV", "ARGB", "CMYK", "YBR_PARTIAL_422",
+}  # fmt: skip
 
 
-def read_file(
-    stream: BinaryIO,
-    size_bytes: int,
+def describe_header(
+    header: Header,
+    has_pixels: bool = True,
     stated_spacing_mm: float | None = None,
     minimum_field_mm: float = 0.0,
+    maximum_pixels: int | None = None,
 ) -> dict[str, Any]:
-    """Returns the identity and the attributes of an accepted mammogram.
+    """Returns the identity and the attributes of a mammogram that the rules let through.
 
     Args:
-        stream: The file.
-        size_bytes: Its length.
+        header: Plain values by keyword, as `walk_header` and `parse_header` give them; what a
+            table of the collection states stands in their place: `header | stated`.
+        has_pixels: Whether PixelData (7FE0,0010) was met.
         stated_spacing_mm: What the user states where the file is silent.
         minimum_field_mm: A shorter side of the imaged field is no whole breast.
+        maximum_pixels: Rows times columns that no detector exceeds.
+
+    Returns:
+        `patient`, `exam` (the date, else the study's UID), `study_date` (YYYYMMDD or ""),
+        `study_uid`, `sop_instance`, `unit` (DeviceSerialNumber (0018,1000)): private; and the
+        columns of the table of images that a header fills.
 
     Raises:
-        RefusedError: The file is none, with its place in the closed list. An attribute that the
-            rules did not foresee, such as a second value where one belongs, is
+        RefusedError: The first rule that the file breaks. What the rules did not foresee is
             `unreadable_header`: one odd file must not stop the rest.
     """
-    header = read_header(stream)
     try:
         refuse_other_objects(header)
         identity = read_identity(header)
-        rules = stated_spacing_mm, minimum_field_mm
-        return {**identity, **read_mammogram(stream, header, size_bytes, *rules)}
-    except (AttributeError, TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
-        raise RefusedError("unreadable_header", type(error).__name__) from error
-
-
-def read_header(stream: BinaryIO) -> Dataset:
-    """Returns the header of a DICOM file; the stream is left at the pixels.
-
-    Raises:
-        RefusedError: `not_dicom` without the preamble of PS3.10 section 7.1, `unreadable_header`
-            when the data set breaks off or has no SOP class.
-    """
-    stream.seek(128)
-    if stream.read(4) != b"DICM":
-        raise RefusedError("not_dicom")
-    stream.seek(0)
-    try:
-        header = pydicom.dcmread(stream, stop_before_pixels=True)
-        header.get("SOPClassUID")
-        list(header)
+        image = read_matrix(header, has_pixels, maximum_pixels)
+        image |= {"laterality": read_laterality(header), "view": read_view(header)}
+        image |= {"device": read_device(header), "unit": identity.pop("unit")}
+        image |= read_field(header, image, stated_spacing_mm, minimum_field_mm)
+        return {**identity, **image, **read_particulars(header)}
+    except RefusedError:
+        raise
     except Exception as error:
-        # Whatever a damaged file makes the reader do, the file gets a fate and the run goes on.
-        raise RefusedError("unreadable_header", type(error).__name__) from error
-    if not header.get("SOPClassUID"):
-        raise RefusedError("unreadable_header", "no SOPClassUID (0008,0016)")
-    return header
+        # The words of the error may repeat the value: only its kind is told.
+        raise RefusedError("unreadable_header", type(error).__name__) from None
 
 
-def refuse_other_objects(header: Dataset) -> None:
-    """Returns nothing for a two-dimensional mammogram FOR PRESENTATION.
+def read_identity(header: Header) -> dict[str, str]:
+    """Returns who, when and which, as the file states it.
 
-    Raises:
-        RefusedError: The object is of another kind; the code tells which.
-    """
-    uid = str(header.SOPClassUID)
-    if uid in OTHER_OBJECTS:
-        raise RefusedError(OTHER_OBJECTS[uid], UID(uid).name)
-    for family, code in OTHER_FAMILIES.items():
-        if uid.startswith(family):
-            raise RefusedError(code, UID(uid).name)
-    if uid not in {FOR_PRESENTATION, FOR_PROCESSING}:
-        raise RefusedError("other_object", UID(uid).name)
-    if header.get("Modality", "MG") != "MG":
-        raise RefusedError("not_mammography", str(header.Modality))
-    if int(header.get("NumberOfFrames", None) or 1) > 1:
-        raise RefusedError("several_frames", str(header.NumberOfFrames))
-    intent = str(header.get("PresentationIntentType", "") or "")
-    if uid == FOR_PROCESSING or intent == "FOR PROCESSING":
-        raise RefusedError("for_processing", intent or UID(uid).name)
-
-
-def read_identity(header: Dataset) -> dict[str, str]:
-    """Returns PatientID, StudyDate and SOPInstanceUID as the file states them.
+    StudyDate (0008,0020) tells a patient's exams apart; without one, as in collections that took
+    the dates out, StudyInstanceUID (0020,000D) does.
 
     Raises:
         RefusedError: `no_identity`, naming what is missing.
+
+    >>> read_identity({"PatientID": "P1", "StudyDate": "2020.01.31", "SOPInstanceUID": "1.2"})[
+    ...     "exam"]
+    '20200131'
     """
+    date = read_date(header)
     identity = {
-        "patient": str(header.get("PatientID", "") or "").strip(),
-        "study_date": str(header.get("StudyDate", "") or "").strip(),
-        "sop_instance": str(header.get("SOPInstanceUID", "") or "").strip(),
+        "patient": "\\".join(list_texts(header, "PatientID")),
+        "exam": date or read_text(header, "StudyInstanceUID"),
+        "sop_instance": read_text(header, "SOPInstanceUID"),
     }
     missing = [name for name, value in identity.items() if not value]
     if missing:
         raise RefusedError("no_identity", f"empty {', '.join(missing)}")
-    return identity
+    unit = "\\".join(list_texts(header, "DeviceSerialNumber"))
+    study_uid = read_text(header, "StudyInstanceUID")
+    return {**identity, "study_date": date, "study_uid": study_uid, "unit": unit}
 
 
-def read_mammogram(
-    stream: BinaryIO,
-    header: Dataset,
-    size_bytes: int,
-    stated_spacing_mm: float | None = None,
-    minimum_field_mm: float = 0.0,
+def read_date(header: Header) -> str:
+    """Returns StudyDate (0008,0020) as YYYYMMDD, "" where it is no day of the calendar.
+
+    >>> read_date({"StudyDate": "00000000"})
+    ''
+    """
+    text = re.sub(r"[.:/-]", "", read_text(header, "StudyDate"))
+    try:
+        day = datetime.strptime(text, "%Y%m%d")
+    except ValueError:
+        return ""
+    return text if len(text) == 8 and day.year >= 1900 else ""
+
+
+def read_matrix(header: Header, has_pixels: bool, maximum_pixels: int | None) -> dict[str, Any]:
+    """Returns the columns that describe stored pixels.
+
+    Raises:
+        RefusedError: `colour`, `no_pixels`, `many_pixels`, or `unreadable_header` where the depth
+            is not stated.
+    """
+    photometric = read_text(header, "PhotometricInterpretation").upper()
+    samples = read_whole_number(header, "SamplesPerPixel") or 1
+    if photometric not in {"MONOCHROME1", "MONOCHROME2", ""} or samples > 1:
+        found = photometric if photometric in _COLOURS else describe_length(photometric)
+        raise RefusedError("colour", f"{found}, {samples} samples a pixel")
+    rows, columns = (read_whole_number(header, keyword) or 0 for keyword in ("Rows", "Columns"))
+    if rows <= 0 or columns <= 0 or not has_pixels:
+        raise RefusedError("no_pixels", f"{rows}x{columns}")
+    if maximum_pixels is not None and rows * columns > maximum_pixels:
+        raise RefusedError("many_pixels", f"{rows}x{columns}; expected {maximum_pixels} at most")
+    allocated = _read_required(header, "BitsAllocated")
+    stored = _read_required(header, "BitsStored")
+    high_bit = read_whole_number(header, "HighBit")
+    return {
+        "rows_px": rows,
+        "columns_px": columns,
+        "photometric": photometric or "MONOCHROME2",
+        "bits_allocated": allocated,
+        "bits_stored": stored,
+        "high_bit": stored - 1 if high_bit is None else high_bit,
+        "pixel_representation": read_whole_number(header, "PixelRepresentation") or 0,
+        "transfer_syntax": name_uid(read_text(header, "TransferSyntaxUID")),
+    }
+
+
+def _read_required(header: Header, keyword: str) -> int:
+    number = read_whole_number(header, keyword)
+    if number is None:
+        raise RefusedError("unreadable_header", f"no {keyword}")
+    return number
+
+
+def read_field(
+    header: Header, image: dict[str, Any], stated_spacing_mm: float | None, minimum_field_mm: float
 ) -> dict[str, Any]:
-    """Returns what the header says of one accepted image, without anything that names a patient.
+    """Returns spacing at the breast in mm and its source.
 
     Args:
-        stream: The file, at the pixels as `read_header` left it.
-        header: The header of a two-dimensional mammogram.
-        size_bytes: Length of the file.
+        header: The header.
+        image: `rows_px`, `columns_px` and `device`.
         stated_spacing_mm: What the user states where the file is silent.
         minimum_field_mm: A shorter side of the imaged field is no whole breast.
 
     Raises:
-        RefusedError: The first rule that the image breaks.
+        RefusedError: `no_spacing` or `small_field`.
     """
-    photometric = str(header.get("PhotometricInterpretation", ""))
-    if photometric and photometric not in {"MONOCHROME1", "MONOCHROME2"}:
-        raise RefusedError("colour", photometric)
-    rows, columns = int(header.get("Rows", 0) or 0), int(header.get("Columns", 0) or 0)
-    if not rows or not columns or stream.tell() >= size_bytes:
-        raise RefusedError("no_pixels", f"{rows}x{columns}")
-    laterality, view, device = read_laterality(header), read_view(header), read_device(header)
-    row_mm, column_mm, source = read_spacing_mm(header, device, stated_spacing_mm)
+    rows, columns = image["rows_px"], image["columns_px"]
+    row_mm, column_mm, source = read_spacing_mm(header, image["device"], stated_spacing_mm)
     field_mm = min(rows * row_mm, columns * column_mm)
     if field_mm < minimum_field_mm:
         found = f"{rows}x{columns} pixels, shorter side {field_mm:.1f} mm"
         raise RefusedError("small_field", f"{found}; expected {minimum_field_mm:g} mm or more")
-    if not pixel_data_is_whole(stream, header, size_bytes):
-        raise RefusedError("truncated", f"{size_bytes} bytes in the file")
+    return {"row_spacing_mm": row_mm, "column_spacing_mm": column_mm, "spacing_source": source}
+
+
+def read_particulars(header: Header) -> dict[str, Any]:
+    """Returns the columns that decide nothing but describe how the image was made and lies.
+
+    Raises:
+        RefusedError: `text_stated`, the one among them that refuses an image.
+    """
+    burned_in = read_yes_or_no(header, "BurnedInAnnotation")
+    if burned_in == "yes":
+        raise RefusedError("text_stated", "YES")
+    intent = read_text(header, "PresentationIntentType").upper()
     return {
-        "laterality": laterality,
-        "view": view,
-        "device": device,
-        "rows_px": rows,
-        "columns_px": columns,
-        "row_spacing_mm": row_mm,
-        "column_spacing_mm": column_mm,
-        "spacing_source": source,
-        "photometric": photometric or "MONOCHROME2",
-        "presentation_intent": str(header.get("PresentationIntentType", "") or ""),
-        "bits_stored": int(header.get("BitsStored", 0) or 0),
-        "transfer_syntax": header.file_meta.TransferSyntaxUID.name,
+        "detector": read_detector(header),
+        "software": read_software(header),
+        "presentation_intent": intent if intent in _INTENTS else "other" if intent else "",
+        **read_windows(header),
+        "patient_orientation": read_orientation(header),
+        "horizontal_flip": read_yes_or_no(header, "FieldOfViewHorizontalFlip"),
+        "implant": read_yes_or_no(header, "BreastImplantPresent"),
+        "burned_in": burned_in,
+        "lossy": read_yes_or_no(header, "LossyImageCompression"),
+        **read_exposure(header),
         "age": read_age_years(header),
-        "size_bytes": size_bytes,
     }
+
+
+def read_orientation(header: Header) -> str:
+    r"""Returns PatientOrientation (0020,0020), `other` where it holds no letters of directions.
+
+    >>> read_orientation({"PatientOrientation": ["A", "FR"]})
+    'A\\FR'
+    """
+    letters = [text.upper() for text in list_texts(header, "PatientOrientation")]
+    known = all(_DIRECTION.fullmatch(text) for text in letters)
+    return "\\".join(letters) if known else "other"
+
+
+def read_age_years(header: Header) -> float:
+    """Returns PatientAge (0010,1010) in years, NaN where it is missing or unreadable.
+
+    >>> read_age_years({"PatientAge": "555M"}), read_age_years({"PatientAge": "?"})
+    (46.25, nan)
+    """
+    texts = list_texts(header, "PatientAge")
+    match = re.fullmatch(r"(\d{1,3})([YM])", texts[0].upper()) if texts else None
+    if not match:
+        return math.nan
+    return int(match[1]) / (12 if match[2] == "M" else 1)

@@ -1,123 +1,208 @@
-"""The data contract: Great Expectations over the table of images, result kept as plain data."""
+"""The data contract: the rules as suites of Great Expectations, and their result as plain data."""
 
 from __future__ import annotations
 
-import logging
+import re
+from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
-import pandas as pd
+from mammo_pipeline.mammo.intervals import proportion
+from mammo_pipeline.pipelines.check.facts import Facts
+from mammo_pipeline.pipelines.check.rules import GX_SEVERITY, Rule
+from mammo_pipeline.pipelines.check.suites import name_examples, run_suite
+from mammo_pipeline.pipelines.check.words import say_expected
+from mammo_pipeline.reporting.page import show_figure
 
-from mammo_pipeline.pipelines.check.parameters import CheckParameters
-
-Rule = tuple[str, dict[str, Any], str, str]
-STATED = ("image_id", "exam_id", "patient_id", "laterality", "view", "device", "cancer")
-MUST, MAY = "critical", "warning"
-
-
-def write_contract(parameters: CheckParameters) -> list[Rule]:
-    """Returns the contract: expectation, its arguments, severity, and what it is for."""
-    within, mean = "ExpectColumnValuesToBeBetween", "ExpectColumnMeanToBeBetween"
-    stated, unique = "ExpectColumnValuesToNotBeNull", "ExpectColumnValuesToBeUnique"
-    one_of, equal = "ExpectColumnValuesToBeInSet", "ExpectColumnPairValuesToBeEqual"
-    sides, views = {"value_set": ["L", "R"]}, {"value_set": ["CC", "MLO"]}
-    share, years, size = parameters.cancer_share, parameters.age_years, parameters.spacing_mm
-    square = {"column_A": "row_spacing_mm", "column_B": "column_spacing_mm"}
-    return [
-        *((stated, {"column": c}, MUST, f"Every image states its {c}.") for c in STATED),
-        (unique, {"column": "image_id"}, MUST, "No image is counted twice."),
-        (one_of, {"column": "laterality", **sides}, MUST, "A breast is left or right."),
-        (one_of, {"column": "view", **views}, MUST, "Only whole-breast views are read."),
-        (one_of, {"column": "cancer", "value_set": [0, 1]}, MUST, "The outcome is 0 or 1."),
-        (mean, _between("cancer", share), MUST, "The share of cancers is credible."),
-        (within, _between("row_spacing_mm", size), MUST, "A pixel has a credible size."),
-        (equal, square, MAY, "Pixels are square."),
-        (within, _between("age", years), MAY, "Ages are those of screened women."),
-        (stated, {"column": "age"}, MAY, "Ages are stated, for the subgroups."),
-        (stated, {"column": "density"}, MAY, "Densities are stated, for the subgroups."),
-    ]
+# How a broken row of a table is named to a reader; the last column stands alone.
+NAMES = {
+    "images": ["image_id"],
+    "exams": ["exam_id"],
+    "breasts": ["exam_id", "laterality"],
+    "patients": ["patient_id"],
+    "devices": ["device"],
+    "lesions": ["image_id"],
+    "files": ["file_id"],
+}
+UNITS = {"images": "images", "breasts": "breasts", "lesions": "lesion boxes"}
+# Great Expectations lists every unexpected row or none, 16 seconds for a million: where many break
+# a rule, the first rows of the table give the examples.
+LISTED, HEAD = 2_000, 20_000
+# Rules on the columns themselves see a table as it came.
+ON_COLUMNS = ("ExpectTable", "ExpectColumnToExist")
+# These sum up many rows; a largest or a most common value is the value of one.
+SUMS = ("Mean", "Sum", "Stdev", "Proportion", "Count")
 
 
-def _between(column: str, bounds: tuple[float, float]) -> dict[str, Any]:
-    return {"column": column, "min_value": bounds[0], "max_value": bounds[1]}
+class ContractError(ValueError):
+    """The tables broke a stop rule of the contract."""
 
 
-def validate_images(images: pd.DataFrame, parameters: CheckParameters) -> list[dict[str, Any]]:
-    """Returns one row an expectation: what it is for, severity, whether it held, how often not.
+def check_rules(rules: Sequence[Rule], facts: Facts, level: float) -> list[dict[str, Any]]:
+    """Returns one record a rule, in the order of the rules, with no value of any row.
 
-    The context lives in memory and keeps no value of any row: Great Expectations would store the
-    unexpected values themselves.
+    Args:
+        rules: The contract.
+        facts: The tables that it speaks of.
+        level: Of the interval of each share, such as 0.95.
+
+    Returns:
+        {id, rule, table, severity, state, held, found, expected, n, not_stated, count, share,
+        examples, remedy}. `state` is kept, broken or not checked; `held` is False for broken alone;
+        `examples` are pseudonyms.
     """
-    import great_expectations as gx
-    import great_expectations.expectations as gxe
-
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    source = context.data_sources.add_pandas("study")
-    batch = source.add_dataframe_asset("images").add_batch_definition_whole_dataframe("all")
-    contract = write_contract(parameters)
-    suite = gx.ExpectationSuite(
-        name="images",
-        expectations=[
-            getattr(gxe, kind)(**how, severity=level) for kind, how, level, _ in contract
-        ],
-    )
-    definition = gx.ValidationDefinition(name="images", data=batch, suite=suite)
-    context.suites.add(suite)
-    outcome = definition.run(
-        batch_parameters={"dataframe": _plain(images)},
-        result_format={"result_format": "SUMMARY", "partial_unexpected_count": 0},
-    )
-    results = {_identity(r.expectation_config): r for r in outcome.results}
-    return [
-        _row(rule, results[_identity(suite.expectations[place].configuration)], len(images))
-        for place, rule in enumerate(contract)
-    ]
+    found: dict[str, dict[str, Any]] = {}
+    for name, table in facts.tables.items():
+        here = [rule for rule in rules if rule.table == name]
+        ready = [rule for rule in here if not _why_not(rule, facts)]
+        results = run_suite(name, ready, table) if ready else {}
+        for rule in here:
+            why = _why_not(rule, facts)
+            told = blank(why) if why else tell_result(rule, results[rule.id], facts, level)
+            found[rule.id] = _head(rule) | told
+    _add_examples(rules, found, facts)
+    return [found[rule.id] for rule in rules]
 
 
-def count_patients(images: pd.DataFrame, minimum: int) -> list[dict[str, Any]]:
-    """Returns two more rows of the contract: enough patients with and without cancer."""
-    outcome = images.groupby("patient_id")["cancer"].max()
-    rows = []
-    for value, words in ((1, "with cancer"), (0, "without cancer")):
-        n = int((outcome == value).sum())
-        rows.append(
-            {
-                "rule": f"At least {minimum} patients {words}.",
-                "severity": "critical",
-                "held": n >= minimum,
-                "found": f"{n} patients",
-                "expected": f"{minimum} or more",
-                "n": len(outcome),
-            }
-        )
-    return rows
+def _why_not(rule: Rule, facts: Facts) -> str:
+    table = facts.tables[rule.table]
+    if rule.expectation.startswith(ON_COLUMNS):
+        return ""
+    absent = [column for column in rule.columns() if column not in table]
+    if absent:
+        return f"no column {', '.join(absent)}"
+    if not len(table):
+        return "the table is empty"
+    if rule.expectation == "ExpectColumnValuesToNotBeNull":
+        return ""
+    bare = [column for column in rule.columns() if table[column].isna().all()]
+    if bare and rule.table == "study":
+        return str(facts.figures[name_figure(bare[0])]["reason"])
+    return "nothing in the table states it" if bare else ""
 
 
-def _plain(images: pd.DataFrame) -> pd.DataFrame:
-    return images.astype({"cancer": "float64"})
+def name_figure(column: str) -> str:
+    """Returns the figure that a column of the table `study` is an end of.
+
+    >>> name_figure("device_association_low")
+    'device_association'
+    """
+    return re.sub(r"_(low|high)$", "", column)
 
 
-def _identity(configuration: Any) -> str:
-    arguments = {k: str(v) for k, v in configuration.kwargs.items() if k != "batch_id"}
-    return f"{configuration.type}:{sorted(arguments.items())}"
+def _head(rule: Rule) -> dict[str, Any]:
+    told = rule.model_dump(include={"id", "table", "severity", "remedy"})
+    expected = say_expected(rule.expectation, rule.arguments)
+    ends = {"_low": "lower end ", "_high": "upper end "}
+    if rule.table == "study" and rule.columns():
+        end = next((words for e, words in ends.items() if rule.columns()[0].endswith(e)), "")
+        expected = end + expected
+    return told | {"rule": rule.says, "expected": expected}
 
 
-def _say_bounds(how: dict[str, Any]) -> str:
-    if "min_value" in how:
-        return f"{how['min_value']:g} to {how['max_value']:g}"
-    return " or ".join(map(str, how.get("value_set", [])))
-
-
-def _row(rule: Rule, result: Any, n: int) -> dict[str, Any]:
-    _, how, severity, words = rule
-    found = result.result.get("unexpected_count")
-    mean = result.result.get("observed_value")
-    return {
-        "rule": words,
-        "severity": severity,
-        "held": bool(result.success),
-        "found": f"mean {mean:.4f}" if found is None else f"{found} images break it",
-        "expected": _say_bounds(how),
-        "n": n,
+def blank(why: str) -> dict[str, Any]:
+    """Returns the record of a rule that could not be checked."""
+    empty: dict[str, Any] = {
+        "n": 0,
+        "not_stated": None,
+        "count": None,
+        "share": None,
+        "examples": [],
     }
+    return {"state": "not checked", "held": True, "found": why} | empty
+
+
+def tell_result(rule: Rule, result: Any, facts: Facts, level: float) -> dict[str, Any]:
+    """Returns what a rule's result comes to: state, counts, share with interval, and words."""
+    raw = result.result or {}
+    state = {"state": "kept" if result.success else "broken", "held": bool(result.success)}
+    if "unexpected_count" not in raw or rule.table == "study":
+        return blank("") | state | _tell_whole(rule, raw, facts)
+    broken, missing = int(raw["unexpected_count"]), int(raw.get("missing_count") or 0)
+    n = int(raw["element_count"]) - missing
+    return (
+        blank("")
+        | state
+        | {
+            "n": n,
+            "not_stated": missing,
+            "count": broken,
+            "share": proportion(broken, n, level),
+            "found": f"{broken} of {n} {UNITS.get(rule.table, rule.table)} break it",
+        }
+    )
+
+
+def _tell_whole(rule: Rule, raw: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
+    """Tells a rule on the study's figures, on the columns, or on a sum over many rows."""
+    rows = len(facts.tables[rule.table])
+    if rule.table == "study" and rule.columns():
+        figure = facts.figures[name_figure(rule.columns()[0])]
+        return {"n": figure["n"], "share": figure, "found": show_figure(figure)}
+    if rule.expectation.startswith(ON_COLUMNS) and rule.columns():
+        absent = [name for name in rule.columns() if name not in facts.tables[rule.table]]
+        if absent or "exact_match" in rule.arguments:
+            return {"n": rows, "found": f"missing: {', '.join(absent) or 'none'}"}
+    value = raw.get("observed_value")
+    if isinstance(value, Real) and any(word in rule.expectation for word in SUMS):
+        return {"n": rows, "found": f"{float(value):.4g}"}
+    if not raw:
+        return {"n": rows, "found": "the rule could not be run on this column"}
+    return {"n": rows, "found": "not as expected"}
+
+
+def _add_examples(rules: Sequence[Rule], found: dict[str, dict[str, Any]], facts: Facts) -> None:
+    """Fills the examples of the broken rules, which need a second, smaller run."""
+    for name, naming in NAMES.items():
+        broken = [r for r in rules if r.table == name and found[r.id]["count"]]
+        broken = [rule for rule in broken if found[rule.id]["state"] == "broken"]
+        table = facts.tables[name]
+        if not set(naming) <= set(table):
+            continue
+        for many in (False, True):
+            chosen = [rule for rule in broken if (found[rule.id]["count"] > LISTED) == many]
+            if not chosen:
+                continue
+            results = run_suite(name, chosen, table.head(HEAD) if many else table, naming)
+            for rule in chosen:
+                found[rule.id]["examples"] = name_examples(results[rule.id].result, naming)
+
+
+def count_results(results: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Returns how many rules are kept, broken (also by severity) and not checked.
+
+    >>> one = {"state": "broken", "severity": "warn"}
+    >>> count_results([one])["warn"], count_results([one])["kept"]
+    (1, 0)
+    """
+    broken = [r["severity"] for r in results if r["state"] == "broken"]
+    unchecked = [r["severity"] for r in results if r["state"] == "not checked"]
+    return {
+        "rules": len(results),
+        "kept": len(results) - len(broken) - len(unchecked),
+        "broken": len(broken),
+        **{severity: broken.count(severity) for severity in GX_SEVERITY},
+        "unchecked": len(unchecked),
+        "unchecked_stop": unchecked.count("stop"),
+    }
+
+
+def refuse_broken(contract: Mapping[str, Any], page: str) -> None:
+    """Does nothing while every stop rule is kept.
+
+    Args:
+        contract: What `check_contract` returned.
+        page: Where its page was written.
+
+    Raises:
+        ContractError: A stop rule is broken; the message says which, how often and what to do.
+    """
+    broken = [r for r in contract["rules"] if not r["held"] and r["severity"] == "stop"]
+    if not broken:
+        return
+    named = "\n".join(f"  {r['rule']} Found: {r['found']}. {r['remedy']}" for r in broken)
+    count = f"{len(broken)} stop rule{'s' if len(broken) > 1 else ''}"
+    raise ContractError(
+        f"The study breaks {count} of the data contract:\n{named}\nNo pixel was read for training. "
+        f"Examples stand on {page}."
+    )

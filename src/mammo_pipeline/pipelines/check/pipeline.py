@@ -2,30 +2,65 @@
 
 from kedro.pipeline import Pipeline, node
 
-from mammo_pipeline.pipelines.check import nodes
+from mammo_pipeline.pipelines.check import nodes, splitting
+
+CHECKED = ["images", "files", "lesions", "label_counts", "contract_rules", "params:check"]
+CHECKED += ["near_duplicates"]
+SPLIT_BY = ["images", "links", "near_duplicates", "split_lock", "contract", "contract_page"]
+SPLIT_BY += ["params:check"]
+SEALED = ["cohort", "test_truth", "known_lesions", "test_lesions"]
 
 
 def create_pipeline() -> Pipeline:
     """Returns the room's pipeline."""
+    return (
+        Pipeline(
+            [
+                node(
+                    splitting.find_near_duplicates,
+                    inputs=["images", "reviewed_pairs", "params:check"],
+                    outputs="near_duplicates",
+                    name="find_near_duplicates",
+                ),
+                node(
+                    nodes.check_contract,
+                    inputs=CHECKED,
+                    outputs=["contract", "contract_suites"],
+                    name="check_contract",
+                ),
+                node(
+                    nodes.write_contract_page,
+                    inputs=["contract", "images", "ingest_changes"],
+                    outputs="contract_page",
+                    name="write_contract_page",
+                ),
+            ]
+        )
+        + split_women()
+    )
+
+
+def split_women() -> Pipeline:
+    """Returns what comes after the contract: sides are dealt, the test side is sealed."""
     return Pipeline(
         [
             node(
-                nodes.check_contract,
-                inputs=["images", "params:check"],
-                outputs="contract",
-                name="check_contract",
+                splitting.draw_split,
+                inputs=SPLIT_BY,
+                outputs=["split", "split_record"],
+                name="draw_split",
             ),
             node(
-                nodes.write_contract_page,
-                inputs=["contract", "files", "label_counts"],
-                outputs="contract_page",
-                name="write_contract_page",
+                splitting.seal_cohort,
+                inputs=["images", "lesions", "split"],
+                outputs=SEALED,
+                name="seal_cohort",
             ),
             node(
-                nodes.split_images,
-                inputs=["images", "contract", "contract_page", "params:check"],
-                outputs="cohort",
-                name="split_images",
+                splitting.close_check,
+                inputs=["contract", "split_record", "contract_page"],
+                outputs=None,
+                name="close_check",
             ),
         ]
     )

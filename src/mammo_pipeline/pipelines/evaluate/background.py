@@ -64,10 +64,12 @@ def show_contract(contract: Mapping[str, Any]) -> Section:
     """Returns the verdict of the data contract and its broken rules."""
     broken = [rule for rule in contract["rules"] if not rule["held"]]
     rows = [[rule["rule"], rule["severity"], rule["found"], rule["n"]] for rule in broken]
+    unchecked = sum(rule.get("state") == "not checked" for rule in contract["rules"])
     state = "kept" if contract["passed"] else "broken"
     section: Section = {
         "title": "Data contract",
-        "text": f"The contract is {state}: {len(contract['rules'])} rules, {len(broken)} broken.",
+        "text": f"The contract is {state}: {len(contract['rules'])} rules, {len(broken)} broken, "
+        f"{unchecked} not checked. Its page, data_check.html, says how and why.",
     }
     columns = ["broken rule", "severity", "found", "n"]
     return section | ({"table": {"columns": columns, "rows": rows}} if rows else {})

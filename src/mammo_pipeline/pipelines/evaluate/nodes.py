@@ -13,13 +13,19 @@ from scipy.special import expit
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo import bias, calibration, ensembling
-from mammo_pipeline.mammo.digest import digest_data, digest_record, refuse_other_data
+from mammo_pipeline.mammo.digest import (
+    digest_data,
+    digest_record,
+    digest_table,
+    refuse_other_data,
+)
 from mammo_pipeline.mammo.evaluation import HOW, measure_breasts
 from mammo_pipeline.mammo.flow import count_cohort_flow
+from mammo_pipeline.mammo.sealed import open_truth
 from mammo_pipeline.pipelines.evaluate.parameters import EvaluateParameters
 
 Members = dict[str, Callable[[], dict[str, np.ndarray]]]
-FACTS = ["image_id", "exam_id", "patient_id", "laterality", "view", "device", "cancer"]
+FACTS = ["image_id", "exam_id", "patient_id", "laterality", "view", "device"]
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +38,8 @@ def score_test_images(
     parameters: EvaluateParameters,
 ) -> pd.DataFrame:
     """Returns `test_scores`: one row a standardized test image, uncalibrated logit, probability.
+
+    No label is read: the seal is opened when every score is written.
 
     Raises:
         ValueError: A member is not the one that was frozen, the split or the images changed since
@@ -55,19 +63,22 @@ def score_test_images(
 
 def measure_test_scores(
     test_scores: pd.DataFrame,
+    test_truth: pd.DataFrame,
     ensemble: dict[str, Any],
     cohort: pd.DataFrame,
     store: StoredImages,
-    canvas_lesions: pd.DataFrame,
+    canvas_test_lesions: pd.DataFrame,
     files: pd.DataFrame,
     parameters: EvaluateParameters,
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Returns (`evaluation`, its figures as a flat record for tracking).
 
     Raises:
-        ValueError: The cohort's flow does not add up, or no scored breast has an outcome.
+        ValueError: The cohort's flow does not add up, the labels are those of another split, or no
+            scored breast has an outcome.
     """
-    breasts = gather_breasts(test_scores, ensemble, cohort, canvas_lesions, parameters)
+    opened = open_truth(test_scores, test_truth)
+    breasts = gather_breasts(opened, ensemble, cohort, canvas_test_lesions, parameters)
     rng = np.random.default_rng(parameters.seed)
     sizes = (parameters.bootstrap_repeats, parameters.level)
     figures = measure_breasts(
@@ -79,8 +90,9 @@ def measure_test_scores(
     evaluation = {
         "unit": "breast of one exam",
         "data_version": ensemble["data_version"],
+        "test_truth_version": digest_table(test_truth, ["image_id", "cancer"]),
         "ensemble_sha256": digest_record(ensemble),
-        "count": count_cases(test_scores, breasts),
+        "count": count_cases(opened, breasts),
         **figures,
         "operating_point": ensemble["operating_point"],
         "reliability": table.to_dict("records"),
@@ -93,27 +105,27 @@ def measure_test_scores(
 
 
 def gather_breasts(
-    test_scores: pd.DataFrame,
+    opened: pd.DataFrame,
     ensemble: dict[str, Any],
     cohort: pd.DataFrame,
-    canvas_lesions: pd.DataFrame,
+    canvas_test_lesions: pd.DataFrame,
     parameters: EvaluateParameters,
 ) -> pd.DataFrame:
     """Returns the scored breasts with an outcome, and the columns that subgroups are made by."""
-    known = test_scores[test_scores["cancer"].notna()]
+    known = opened[opened["cancer"].notna()]
     images = known.merge(cohort[["image_id", "age", "density"]], on="image_id")
     breasts = ensembling.score_breasts(images.drop(columns="probability"), ensemble)
     return breasts.assign(
         age_band=bias.age_bands(breasts["age"], parameters.age_edges_years),
-        lesion_kind=bias.lesion_kinds(breasts, canvas_lesions, images).to_numpy(),
+        lesion_kind=bias.lesion_kinds(breasts, canvas_test_lesions, images).to_numpy(),
     )
 
 
-def count_cases(test_scores: pd.DataFrame, breasts: pd.DataFrame) -> dict[str, int]:
+def count_cases(opened: pd.DataFrame, breasts: pd.DataFrame) -> dict[str, int]:
     """Returns how many images, breasts, patients and cancers the figures rest on."""
     return {
-        "images": len(test_scores),
-        "images_without_outcome": int(test_scores["cancer"].isna().sum()),
+        "images": len(opened),
+        "images_without_outcome": int(opened["cancer"].isna().sum()),
         "breasts": len(breasts),
         "patients": int(breasts["patient_id"].nunique()),
         "positives": int(breasts["cancer"].sum()),
@@ -138,6 +150,7 @@ def flatten_figures(evaluation: dict[str, Any]) -> dict[str, float]:
 def write_audit_page(
     evaluation: dict[str, Any],
     test_scores: pd.DataFrame,
+    test_truth: pd.DataFrame,
     ensemble: dict[str, Any],
     contract: dict[str, Any],
     device_probe: dict[str, Any],
@@ -147,7 +160,8 @@ def write_audit_page(
     """Returns the audit page as a report: what was measured, on whom, and how."""
     from mammo_pipeline.pipelines.evaluate import background, page
 
-    breasts = ensembling.score_breasts(test_scores[test_scores["cancer"].notna()], ensemble)
+    opened = open_truth(test_scores, test_truth)
+    breasts = ensembling.score_breasts(opened[opened["cancer"].notna()], ensemble)
     return {
         "title": "Audit of the ensemble on the test set",
         "subtitle": "Unit: the breast of one exam. Intervals: bootstrap by patient. "
@@ -166,7 +180,10 @@ def write_audit_page(
             background.show_benchmarks(evaluation),
             background.show_limits(evaluation, ensemble),
         ],
-        "footer": {"data version": evaluation["data_version"]},
+        "footer": {
+            "data version": evaluation["data_version"],
+            "test labels": evaluation["test_truth_version"],
+        },
     }
 
 

@@ -3,10 +3,11 @@
 from kedro.pipeline import Pipeline, node
 
 from mammo_pipeline.pipelines.evaluate import nodes
+from mammo_pipeline.pipelines.standardize.nodes import move_lesions
 
-MEASURED = ["test_scores", "ensemble", "cohort", "store", "canvas_lesions", "files"]
-MEASURED += ["params:evaluate"]
-AUDITED = ["evaluation", "test_scores", "ensemble", "contract", "device_probe"]
+MEASURED = ["test_scores", "test_truth", "ensemble", "cohort", "store", "canvas_test_lesions"]
+MEASURED += ["files", "params:evaluate"]
+AUDITED = ["evaluation", "test_scores", "test_truth", "ensemble", "contract", "device_probe"]
 AUDITED += ["ensemble_metrics", "train_metrics"]
 
 
@@ -19,6 +20,13 @@ def create_pipeline() -> Pipeline:
                 inputs=["ensemble", "sweep_members", "store", "cohort", "params:evaluate"],
                 outputs="test_scores",
                 name="score_test_images",
+            ),
+            # In memory: what lies on the test side's canvases is written nowhere.
+            node(
+                move_lesions,
+                inputs=["test_lesions", "store", "params:standardize"],
+                outputs="canvas_test_lesions",
+                name="move_test_lesions",
             ),
             node(
                 nodes.measure_test_scores,

@@ -17,7 +17,10 @@ def read_folder(prefix: str) -> Pipeline:
         [
             node(
                 index_files,
-                inputs=[f"{prefix}_dicom", "pseudonym_key", "params:ingest"],
+                inputs=[
+                    *(f"{prefix}_dicom", f"{prefix}_ledger"),
+                    *("pseudonym_key", "params:ingest"),
+                ],
                 outputs=[f"{prefix}_images", f"{prefix}_files", f"{prefix}_private"],
                 name=f"index_{prefix}_files",
             ),
@@ -48,7 +51,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.move_lesions,
-                inputs=["lesions", "store", "params:standardize"],
+                inputs=["known_lesions", "store", "params:standardize"],
                 outputs="canvas_lesions",
                 name="move_lesions",
             ),
