@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mammo_pipeline.mammo.fates import RefusedError
-from mammo_pipeline.mammo.mask import find_breast
+from mammo_pipeline.mammo.mask import find_breast, map_breast, share_inside
 from small_archive import draw_breast
 
 
@@ -29,3 +29,13 @@ def test_an_empty_exposure_is_refused(level):
     image = level + 0.001 * np.random.default_rng(0).normal(size=(200, 150))
     with pytest.raises(RefusedError):
         find_breast(image.astype(np.float32))
+
+
+def test_the_map_tells_a_box_in_the_breast_from_one_in_the_air():
+    mask = np.zeros((160, 80), bool)
+    mask[40:120, :40] = True
+    text = map_breast(mask)
+    assert share_inside((50, 5, 70, 25), (1600, 800), text) == 0
+    assert share_inside((500, 50, 700, 250), (1600, 800), text) == pytest.approx(1)
+    assert share_inside((500, 300, 700, 500), (1600, 800), text) == pytest.approx(0.5)
+    assert np.isnan(share_inside((0, 0, 1, 1), (10, 10), ""))

@@ -49,20 +49,21 @@ _ENOUGH_PIECES = 12
 ROW_LIMITS: dict[str, tuple[float, float]] = {
     "pieces": (5, np.inf),
     "bars": (0.0, 0.7),
+    "variety": (0.06, np.inf),
     "log_clarity": (0.7, np.inf),
 }
 # Log odds of text a unit of each figure: a logistic regression of planted lines against rows of
 # tissue, which `python benchmarks/burned_in_text.py fit` repeats.
 TEXT_WEIGHTS = {
-    "log_clarity": 4.3,
-    "log_pieces": 4.8,
-    "aligned": 11.0,
-    "height_spread": -14.0,
+    "log_clarity": 3.9,
+    "log_pieces": 5.2,
+    "aligned": 10.9,
+    "height_spread": -12.3,
 }
-TEXT_OFFSET = -21.0
+TEXT_OFFSET = -21.7
 
 _PIECE = np.dtype(
-    [(name, np.float64) for name in ("top", "left", "bottom", "right", "stroke", "hat", "ink")]
+    [(name, np.float64) for name in ("top", "left", "bottom", "right", "area", "stroke", "hat", "ink")]
 )
 
 
@@ -223,7 +224,7 @@ def _cut_pieces(ink: np.ndarray, hat: np.ndarray, picture: np.ndarray) -> np.nda
     first_in_column = ~ink.ravel()[places - width] | (places < width)
     runs = np.maximum(*(np.bincount(owners, f, count) for f in (first_in_row, first_in_column)))
     area = np.bincount(owners, minlength=count)
-    pieces["stroke"] = area / runs
+    pieces["area"], pieces["stroke"] = area, area / runs
     places = places[np.argsort(owners, kind="stable")]
     starts = np.cumsum(area) - area
     for low, high, where in zip(
@@ -300,6 +301,7 @@ def _describe_row(row: np.ndarray) -> dict[str, float]:
         "glyphs": float((1 + width // (_LETTER_WIDTH * tall)).sum()),
         "aligned": max(float(np.mean(edge <= 0.15)) for edge in off),
         "height_spread": float(np.std(height) / tall),
+        "variety": float(np.std(row["area"]) / np.mean(row["area"])),
         "bars": float(np.mean(width < 0.4 * height)),
     }
 

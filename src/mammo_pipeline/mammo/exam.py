@@ -9,6 +9,7 @@ import pandas as pd
 from mammo_pipeline.mammo.boxes import parse_boxes, parse_image_boxes
 from mammo_pipeline.mammo.fates import describe_fate
 from mammo_pipeline.mammo.labels import join_labels, label_codes
+from mammo_pipeline.mammo.mask import share_inside
 from mammo_pipeline.mammo.pseudonym import pseudonym
 
 # Columns of `images` and the type of each; a text is "" and a number NaN where nothing is stated.
@@ -48,15 +49,17 @@ FOUND_COLUMNS = {
     **dict.fromkeys(("study_uid", "sop_instance", "unit", "file_sha256"), "str"),
     **dict.fromkeys(("listing_key", "image_boxes", "listing_line"), "str"),
     **dict.fromkeys(("mask_of", "mask_kind", "mask_pathology", "mask_box"), "str"),
+    "breast_map": "str",
     **{name: kind for name, kind in IMAGE_COLUMNS.items() if name not in _LATER},
 }
 # What examining a file's content adds to its row.
 PIXEL_COLUMNS = [
     *("file_sha256", "pixel_sha256", "stored_min", "stored_max", "picture_side"),
-    *("image_hash", "mask_box"),
+    *("image_hash", "breast_map", "mask_box"),
 ]
 BOX_COLUMNS = ["row_min", "column_min", "row_max", "column_max"]
 LESION_COLUMNS = ["image_id", "kind", "pathology", *BOX_COLUMNS]
+_MATRIX = ["rows_px", "columns_px"]
 # The codes of what is there more than once.
 DUPLICATES = ("duplicate", "duplicate_pixels")
 # What must agree wherever the same picture stands.
@@ -194,7 +197,8 @@ def table_of_lesions(named: pd.DataFrame) -> pd.DataFrame:
     """Returns `lesions`: one row a box of an accepted image, in pixels of its stored matrix.
 
     Boxes come from the label of the breast, from the listing of the file, and from the masks that
-    a collection ships.
+    a collection ships. `inside_share` is the share of the box that lies in the breast, NaN where
+    the breast was not found.
 
     Raises:
         LabelError: A box is not written as the table's format asks.
@@ -211,7 +215,19 @@ def table_of_lesions(named: pd.DataFrame) -> pd.DataFrame:
         boxes = parse_image_boxes(place["image_boxes"], place["listing_line"])
         rows += [{"image_id": place["image_id"], **box} for box in boxes]
     rows += _list_masks(named, places)
-    return pd.DataFrame(rows, columns=LESION_COLUMNS).drop_duplicates(ignore_index=True)
+    lesions = pd.DataFrame(rows, columns=LESION_COLUMNS).drop_duplicates(ignore_index=True)
+    pictures = used.set_index("image_id")[[*_MATRIX, "breast_map"]].to_dict("index")
+    return lesions.assign(
+        inside_share=[
+            _measure_inside(row, pictures[row["image_id"]]) for row in lesions.to_dict("records")
+        ]
+    ).astype({"inside_share": "float64"})
+
+
+def _measure_inside(lesion: dict[str, Any], picture: dict[str, Any]) -> float:
+    box = tuple(int(lesion[name]) for name in BOX_COLUMNS)
+    shape = int(picture["rows_px"]), int(picture["columns_px"])
+    return share_inside(box, shape, picture["breast_map"])
 
 
 def _list_places(named: pd.DataFrame) -> pd.DataFrame:
@@ -227,12 +243,11 @@ def _list_places(named: pd.DataFrame) -> pd.DataFrame:
 
 def _list_masks(named: pd.DataFrame, places: pd.DataFrame) -> list[dict[str, Any]]:
     """Returns the boxes of masks that have the matrix of their image; a crop has another."""
-    matrix = ["rows_px", "columns_px"]
     masks = named[(named["mask_box"] != "") & (named["mask_pathology"] != "")]
     joined = masks.drop(columns=["listing_key", "image_id"], errors="ignore").merge(
-        places[["listing_key", "image_id", *matrix]],
-        left_on=["mask_of", *matrix],
-        right_on=["listing_key", *matrix],
+        places[["listing_key", "image_id", *_MATRIX]],
+        left_on=["mask_of", *_MATRIX],
+        right_on=["listing_key", *_MATRIX],
     )
     return [
         {

@@ -23,7 +23,7 @@ from mammo_pipeline.mammo.dicom.pixels import (
 )
 from mammo_pipeline.mammo.dicom.second import refuse_other_decoding
 from mammo_pipeline.mammo.fates import RefusedError
-from mammo_pipeline.mammo.mask import find_breast
+from mammo_pipeline.mammo.mask import find_breast, map_breast
 
 # Shorter side of the small picture on which side and likeness are judged.
 SMALL_PX = 256
@@ -48,7 +48,8 @@ def examine_pixels(
 
     Returns:
         `pixel_sha256`; `stored_min` and `stored_max`; `picture_side`, "left" or "right", where in
-        the frame the tissue is, "" where that is not plain; `image_hash`, 64 hexadecimal digits of
+        the frame the tissue is, "" where that is not plain; `breast_map` of `map_breast`, ""
+        without a breast; `image_hash`, 64 hexadecimal digits of
         a perceptual hash of the presented picture; `rows_found` and `columns_found`. The values
         are rows x columns, uint8 or uint16: those that `decode_pixels` gives.
 
@@ -66,11 +67,13 @@ def examine_pixels(
     if second_decoder:
         _look_again(read)
     small = shrink(read.dataset, stored)
+    breast = find_small_breast(small)
     facts = {
         "pixel_sha256": digest_pixels(stored),
         "stored_min": lowest,
         "stored_max": highest,
-        "picture_side": find_side(small),
+        "picture_side": find_side(breast),
+        "breast_map": "" if breast is None else map_breast(breast),
         "image_hash": hash_picture(small),
         "rows_found": stored.shape[0],
         "columns_found": stored.shape[1],
@@ -106,16 +109,27 @@ def shrink(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
     return blocks.mean(axis=(1, 3))
 
 
-def find_side(small: np.ndarray) -> str:
-    """Returns "left" or "right" where most of the breast is, "" where neither side has it.
+def find_small_breast(small: np.ndarray) -> np.ndarray | None:
+    """Returns the breast, bool of the same shape, or None where there is none.
 
     Args:
         small: Presentation values, rows x columns.
     """
     try:
-        columns = find_breast(small).mean(axis=0)
+        return find_breast(small)
     except RefusedError:
+        return None
+
+
+def find_side(breast: np.ndarray | None) -> str:
+    """Returns "left" or "right" where most of the breast is, "" where neither side has it.
+
+    >>> find_side(np.eye(4, k=-3, dtype=bool))
+    'left'
+    """
+    if breast is None:
         return ""
+    columns = breast.mean(axis=0)
     left = float(columns[: columns.size // 2].sum() / columns.sum())
     return "left" if left >= ONE_SIDED else "right" if left <= 1 - ONE_SIDED else ""
 
