@@ -140,7 +140,7 @@ def test_copies_by_two_keys_or_two_sets_of_rules_never_mix(raw, images, tmp_path
     from mammo_pipeline.mammo.dicom.deidentify import profile
 
     write_copies(images, raw, KEY, tmp_path / "out")
-    with pytest.raises(CopyError, match="key is another"):
+    with pytest.raises(FileNotFoundError, match="key is another"):
         write_copies(images, raw, KEY[::-1], tmp_path / "out")
     monkeypatch.setattr(profile, "TABLE", {})
     with pytest.raises(CopyError, match="other rules"):
@@ -149,7 +149,7 @@ def test_copies_by_two_keys_or_two_sets_of_rules_never_mix(raw, images, tmp_path
 
 def test_a_file_that_is_gone_stops_the_command_before_it_writes(raw, images, tmp_path):
     (raw.root / "P2^Doe/P2.dcm").unlink()
-    with pytest.raises(CopyError, match="1 of 4 files") as error:
+    with pytest.raises(FileNotFoundError, match="1 of 4 files") as error:
         write_copies(images, raw, KEY, tmp_path / "out")
     assert "Doe" not in str(error.value)
     assert not (tmp_path / "out").exists()

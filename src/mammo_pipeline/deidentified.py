@@ -48,18 +48,10 @@ def write_copies(images: pd.DataFrame, folder: FolderOfFiles, key: bytes, target
 
     Raises:
         CopyError: The target is the raw folder, holds other files or copies by another key or
-            other rules, or files that `ingest` found are gone.
+            other rules.
+        FileNotFoundError: Files that `ingest` found are gone.
     """
-    from mammo_pipeline.mammo.pseudonym import pseudonym
-
-    names = {pseudonym(key, "file", name): name for name in folder.names()}
-    gone = [row.file_id for row in images.itertuples() if row.file_id not in names]
-    if gone:
-        raise CopyError(
-            f"{len(gone)} of {len(images)} files that `ingest` found are no longer in the folder, "
-            f"or the key is another (the first has file_id {gone[0]}). Restore them, or run "
-            "`ingest` again."
-        )
+    names = folder.find_again(list(images["file_id"]), key)
     prepare_target(target, folder.root, key)
     wanted = {f"{row.patient_id}/{row.exam_id}/{row.image_id}.dcm" for row in images.itertuples()}
     counts = Counter({REMOVED: _remove_others(target, wanted)})

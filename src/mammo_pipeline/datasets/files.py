@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from kedro.io import AbstractDataset
 
 from mammo_pipeline.datasets.atomic import replace_folder
+from mammo_pipeline.mammo.pseudonym import pseudonym
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,28 @@ class FolderOfFiles:
     def names(self) -> list[str]:
         """Returns the names of `entries`."""
         return [entry.name for entry in self.entries()]
+
+    def find_again(self, file_ids: Sequence[str], key: bytes) -> dict[str, str]:
+        """Returns file_id to name, by making the pseudonym of every name anew.
+
+        So no table needs to hold a name (docs/decisions/002).
+
+        Args:
+            file_ids: Pseudonyms of files that the room ingest found.
+            key: The secret of the pseudonyms.
+
+        Raises:
+            FileNotFoundError: A file is no longer there, or the key is another.
+        """
+        names = {pseudonym(key, "file", name): name for name in self.names()}
+        gone = [file_id for file_id in file_ids if file_id not in names]
+        if gone:
+            raise FileNotFoundError(
+                f"{len(gone)} of {len(file_ids)} files that `ingest` found are no longer in the "
+                f"folder, or the key is another (the first has file_id {gone[0]}). Restore them, "
+                "or run `ingest` and `check` again."
+            )
+        return {file_id: names[file_id] for file_id in file_ids}
 
     def path_of(self, name: str) -> Path:
         """Returns where the file of that name lies."""

@@ -11,20 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from .glyphs import STROKE_PX, cut_pieces, halve, make_unsigned, turn_pieces
 
 # The picture is searched as stored, halved and quartered, each time for pieces of these heights, so
 # that letters of 5 to 120 px are met. What is low in a smaller picture was seen better before.
 _HEIGHTS_PX = ((5, 30), (8, 30), (8, 30))
-# A bold stem is a quarter of a letter's height, so this is wider than any stroke of 30 px letters.
-_STROKE_PX = 8
-_TILE_PX = 16
-# Ink stands out by this share of the most that stands out nearby (less than half: an anti-aliased
-# hairline loses more), and by this many times what usually stands out there.
-_INK_SHARE = 0.40
-_NOISES = 4.0
 # Far more pieces than a page of text has; it bounds the time that a picture of noise costs.
 _MOST_PIECES = 4000
 
@@ -43,9 +37,9 @@ _LETTER_WIDTH = 1.3
 # More pieces than this are no further evidence: the border of a film can be a long row, too.
 _ENOUGH_PIECES = 12
 
-# What a row must be to be weighed at all: figure, least and most. Ticks of a ruler are bars, and text
-# is not made of `1` and `l` alone; ink that stands out by less than twice what ink and ground vary
-# by is no ink.
+# What a row must be to be weighed at all: figure, least and most. Ticks of a ruler are bars, and
+# text is not made of `1` and `l` alone; the holes of a paddle are all alike; ink that stands out by
+# less than twice what ink and ground vary by is no ink.
 ROW_LIMITS: dict[str, tuple[float, float]] = {
     "pieces": (5, np.inf),
     "bars": (0.0, 0.7),
@@ -61,10 +55,6 @@ TEXT_WEIGHTS = {
     "height_spread": -12.3,
 }
 TEXT_OFFSET = -21.7
-
-_PIECE = np.dtype(
-    [(name, np.float64) for name in ("top", "left", "bottom", "right", "area", "stroke", "hat", "ink")]
-)
 
 
 @dataclass(frozen=True)
@@ -125,14 +115,14 @@ def list_rows(stored: np.ndarray, faintest: float) -> Iterator[tuple[TextLine, d
         stored: As in `find_text`.
         faintest: As in `find_text`.
     """
-    picture = _make_unsigned(stored)
+    picture = make_unsigned(stored)
     low, high = np.quantile(picture[::4, ::4], [0.001, 0.999]) if picture.size else (0, 0)
     if picture.size and high - low < 2:
         low, high = int(picture.min()), int(picture.max())
     least = max(2.0, faintest * float(high - low))
     for halvings, heights_px in enumerate(_HEIGHTS_PX):
-        picture = _halve(picture) if halvings else picture
-        if min(picture.shape) < _STROKE_PX:
+        picture = halve(picture) if halvings else picture
+        if min(picture.shape) < STROKE_PX:
             return
         for bright in (picture, ~picture):
             for box, glyphs, figures in _find_rows(bright, least, heights_px):
@@ -151,97 +141,17 @@ def _weigh(figures: dict[str, float]) -> float:
     return TEXT_OFFSET + sum(weight * figures[name] for name, weight in TEXT_WEIGHTS.items())
 
 
-def _make_unsigned(stored: np.ndarray) -> np.ndarray:
-    if stored.ndim != 2 or stored.dtype.kind not in "ui":
-        raise ValueError(f"expected a 2-D picture of integers, got {stored.ndim}-D {stored.dtype}")
-    if stored.dtype in (np.uint8, np.uint16) or not stored.size:
-        return stored
-    return np.clip(stored.astype(np.int64) - stored.min(), 0, 65535).astype(np.uint16)
-
-
-def _halve(picture: np.ndarray) -> np.ndarray:
-    rows, columns = (n // 2 * 2 for n in picture.shape)
-    pairs = np.add(picture[:rows:2, :columns], picture[1:rows:2, :columns], dtype=np.uint32)
-    return ((pairs[:, ::2] + pairs[:, 1::2]) >> 2).astype(picture.dtype)
-
-
 _Row = tuple[tuple[int, int, int, int], int, dict[str, float]]
 
 
 def _find_rows(picture: np.ndarray, least: float, heights_px: tuple[int, int]) -> list[_Row]:
-    hat = _stand_out(picture)
-    pieces = _cut_pieces(_mark_ink(hat, least), hat, picture)
+    pieces = cut_pieces(picture, least)
     rows = _chain_rows(pieces, picture, heights_px)
     for (top, left, bottom, right), glyphs, figures in _chain_rows(
-        _turn(pieces), picture.T, heights_px
+        turn_pieces(pieces), picture.T, heights_px
     ):
         rows.append(((left, top, right, bottom), glyphs, figures))
     return rows
-
-
-def _stand_out(picture: np.ndarray) -> np.ndarray:
-    """How far each pixel lies above the ground: white top-hat (Serra 1982) by a square."""
-    ground = picture
-    for pick, margin in ((np.minimum, 0), (np.maximum, _STROKE_PX - 1)):
-        ground = np.pad(ground, margin)
-        for axis in (0, 1):
-            ground = _slide(ground, pick, axis)
-    return picture - ground
-
-
-def _slide(values: np.ndarray, pick: np.ufunc, axis: int) -> np.ndarray:
-    values, done = values.swapaxes(0, axis), 1
-    while done < _STROKE_PX:
-        step = min(done, _STROKE_PX - done)
-        values = pick(values[step:], values[:-step])
-        done += step
-    return values.swapaxes(0, axis)
-
-
-def _mark_ink(hat: np.ndarray, least: float) -> np.ndarray:
-    padded = np.pad(hat, [(0, -n % _TILE_PX) for n in hat.shape])
-    rows, columns = (n // _TILE_PX for n in padded.shape)
-    tiles = padded.reshape(rows, _TILE_PX, columns, _TILE_PX)
-    samples = tiles[:, ::4, :, ::4].swapaxes(1, 2).reshape(rows, columns, -1)
-    middle = samples.shape[-1] // 2
-    # Lines of text raise the middle of their own tiles: the quieter ones around tell the noise.
-    usual = ndimage.percentile_filter(np.partition(samples, middle)[..., middle], 30, 5)
-    most = ndimage.maximum_filter(tiles.max(axis=1).max(axis=2), 3)
-    cut = np.maximum(np.maximum(_NOISES * usual, _INK_SHARE * most), least)
-    cut = np.minimum(cut, np.iinfo(hat.dtype).max).astype(hat.dtype)
-    ink = (tiles > cut[:, None, :, None]).reshape(padded.shape)
-    return np.ascontiguousarray(ink[: hat.shape[0], : hat.shape[1]])
-
-
-def _cut_pieces(ink: np.ndarray, hat: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    labels, count = ndimage.label(ink, np.ones((3, 3)))
-    pieces = np.zeros(count, _PIECE)
-    if not count:
-        return pieces
-    places, width = np.flatnonzero(ink), ink.shape[1]
-    owners = labels.ravel()[places] - 1
-    first_in_row = np.diff(places, prepend=-2) != 1
-    first_in_column = ~ink.ravel()[places - width] | (places < width)
-    runs = np.maximum(*(np.bincount(owners, f, count) for f in (first_in_row, first_in_column)))
-    area = np.bincount(owners, minlength=count)
-    pieces["area"], pieces["stroke"] = area, area / runs
-    places = places[np.argsort(owners, kind="stable")]
-    starts = np.cumsum(area) - area
-    for low, high, where in zip(
-        ("top", "left"), ("bottom", "right"), np.divmod(places, width), strict=True
-    ):
-        pieces[low] = np.minimum.reduceat(where, starts)
-        pieces[high] = np.maximum.reduceat(where, starts) + 1
-    pieces["hat"] = np.maximum.reduceat(hat.ravel()[places], starts)
-    pieces["ink"] = np.maximum.reduceat(picture.ravel()[places], starts)
-    return pieces
-
-
-def _turn(pieces: np.ndarray) -> np.ndarray:
-    turned = pieces.copy()
-    for name, other in (("top", "left"), ("left", "top"), ("bottom", "right"), ("right", "bottom")):
-        turned[name] = pieces[other]
-    return turned
 
 
 def _chain_rows(pieces: np.ndarray, picture: np.ndarray, heights_px: tuple[int, int]) -> list[_Row]:

@@ -36,11 +36,13 @@ class NearDuplicates(Parameters):
         distance_bits: Largest Hamming distance of two perceptual hashes; -1 looks for none.
         most: More pairs than this are no list that a person can look at, and stop the run.
         join_unreviewed: Whether a pair that nobody looked at yet keeps its patients on one side.
+        shown: Most pairs whose pictures are drawn on the page.
     """
 
     distance_bits: int = Field(ge=-1, le=64)
     most: int = Field(ge=1)
     join_unreviewed: bool
+    shown: int = Field(ge=1)
 
 
 class CheckParameters(Parameters):

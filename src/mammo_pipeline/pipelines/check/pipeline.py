@@ -2,10 +2,11 @@
 
 from kedro.pipeline import Pipeline, node
 
-from mammo_pipeline.pipelines.check import nodes, splitting
+from mammo_pipeline.pipelines.check import lookalikes, nodes, splitting
 
 CHECKED = ["images", "files", "lesions", "label_counts", "contract_rules", "params:check"]
 CHECKED += ["near_duplicates"]
+DRAWN = ["near_duplicates", "images", "raw_dicom", "pseudonym_key", "params:check"]
 SPLIT_BY = ["images", "links", "near_duplicates", "split_lock", "contract", "contract_page"]
 SPLIT_BY += ["params:check"]
 SEALED = ["cohort", "test_truth", "known_lesions", "test_lesions"]
@@ -21,6 +22,12 @@ def create_pipeline() -> Pipeline:
                     inputs=["images", "reviewed_pairs", "params:check"],
                     outputs="near_duplicates",
                     name="find_near_duplicates",
+                ),
+                node(
+                    lookalikes.show_near_duplicates,
+                    inputs=DRAWN,
+                    outputs="near_duplicates_page",
+                    name="show_near_duplicates",
                 ),
                 node(
                     nodes.check_contract,

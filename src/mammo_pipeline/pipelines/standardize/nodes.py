@@ -17,7 +17,6 @@ from mammo_pipeline.datasets.store import ImageStream, StoredImages
 from mammo_pipeline.mammo.exam import BOX_COLUMNS
 from mammo_pipeline.mammo.fates import describe_fate
 from mammo_pipeline.mammo.geometry import Transform
-from mammo_pipeline.mammo.pseudonym import pseudonym
 from mammo_pipeline.mammo.standard import Standard, standardize_file
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
 
@@ -52,14 +51,8 @@ def _standardize(
 ) -> Iterator[tuple[np.ndarray | None, dict[str, Any]]]:
     from joblib import Parallel, delayed
 
-    names = {pseudonym(key, "file", name): name for name in folder.names()}
     rows = images.to_dict("records")
-    gone = [row["file_id"] for row in rows if row["file_id"] not in names]
-    if gone:
-        raise FileNotFoundError(
-            f"{len(gone)} of {len(rows)} files that `ingest` found are no longer in the folder "
-            f"(the first has file_id {gone[0]}). Restore them, or run `ingest` and `check` again."
-        )
+    names = folder.find_again([row["file_id"] for row in rows], key)
     work = Parallel(n_jobs=parameters.jobs, return_as="generator")(
         delayed(_standardize_one)(folder, names[row["file_id"]], row, parameters.standard)
         for row in rows
