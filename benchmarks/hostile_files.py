@@ -21,20 +21,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from hostile_makers import list_contents, list_sources, make_oddities, mutate
 
 from mammo_pipeline.datasets.files import Entry, FolderOfFiles
+from mammo_pipeline.datasets.ledger import Ledger
 from mammo_pipeline.guard import GuardedFailure, Limits, run_guarded
 from mammo_pipeline.mammo.dicom.walk import walk_header
+from mammo_pipeline.mammo.exam import count_flow
 from mammo_pipeline.mammo.fates import FATES
 from mammo_pipeline.mammo.intervals import wilson_interval
 from mammo_pipeline.pipelines.ingest import worker
+from mammo_pipeline.pipelines.ingest.nodes import index_files
+from small_archive import ingest_rules
 
 LIMITS = Limits(seconds=20, memory_mb=3072)
 LARGEST_MB = 512
 # Of the rules on headers this one alone is applied: the rest would spare most files the decoder.
 DIRECTORY = "1.2.840.10008.1.3.10"
 LOOK = worker.Look(maximum_pixels=60_000_000, look_for_text=False, second_decoder=True)
+ROOM_LIMITS = {"seconds": 20, "memory_mb": 3072, "file_mb": LARGEST_MB, "megapixels": 60}
 FATES_OF_FAILURES = {
     "too_long": "decoding_too_long",
     "too_large": "decoding_too_large",
@@ -196,6 +203,19 @@ def syntax_of(path: Path) -> str:
     return pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID.name
 
 
+def ingest_whole(folder: FolderOfFiles, count: int, scratch: Path) -> int:
+    """Runs the room itself over the folder, with all its rules; how many files have no row."""
+    began = time.monotonic()
+    ledger = Ledger(scratch / "ledger.sqlite")
+    rules = ingest_rules(minimum_field_mm=0, jobs=-1, limits=ROOM_LIMITS)
+    images, files, _ = index_files(folder, ledger, b"k" * 32, rules)
+    flow = count_flow(files)
+    parts = sum(flow[fate] for fate in ("accepted", "quarantined", "duplicate", "other"))
+    took = time.monotonic() - began
+    print(f"the room with all its rules: {flow}, {len(images)} images, {took:.0f} s")
+    return abs(count - flow["found"]) + abs(flow["found"] - parts)
+
+
 def show(what: str, count: int, n: int) -> None:
     low, high = wilson_interval(count, n, 0.95)
     print(f"{what}: {count} of {n}, {100 * count / max(n, 1):.2f} % "
@@ -222,8 +242,9 @@ def main() -> int:
         report_costs(facts, entries)
         found = {entry.name: fact for entry, fact in zip(entries, facts, strict=True)}
         slipped = report_silence(root, found, origin, change, asked.jobs)
+        lost = ingest_whole(folder, len(entries), Path(scratch))
     print(f"all in {time.monotonic() - start:.0f} s")
-    return 1 if slipped or any(fact.get("code") is None for fact in facts) else 0
+    return 1 if slipped or lost or any(fact.get("code") is None for fact in facts) else 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from small_archive import draw_breast
 NAME = "MUSTER, Erika"
 LINES = (NAME, "Jane O'Connor", "DOB 3/19/1978", "1961-07-14", "ID 00483920", "SMITHS")
 MARKERS = ("L", "R CC", "LMLO", "R-MLO", "RXCCL", "LCC AB")
-REAL = Path(os.environ.get("MAMMO_REALDATA", "../shared/realdata")) / "nyu_dicom"
+ROOT = Path(__file__).parents[2]
+REAL = Path(os.environ.get("MAMMO_REALDATA", ROOT / "../shared/realdata")) / "nyu_dicom"
 
 
 def write(text, size_px=16, jumps=None, sizes=None):
