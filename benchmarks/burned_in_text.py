@@ -341,15 +341,21 @@ def measure_false_alarms(pools: dict[str, list[np.ndarray]], seed: int) -> None:
     for kind in ROWS:
         chosen = rng.integers(0, len(phantoms), 60)
         show(kind, (bool(find_text(lay_row(phantoms[k], kind, rng))) for k in chosen))
-    for serif in (False, True):
-        alarms = []
-        for _ in range(400):
-            drawn = draw_planting(rng, (8, 10, 12, 16, 24, 36, 60))
-            marker = replace(drawn, text=str(rng.choice(MARKERS)))
-            burned = burn_in(phantoms[int(rng.integers(len(phantoms)))], marker, rng)
-            if burned is not None and is_serif(marker.font) == serif:
-                alarms.append(bool(find_text(burned[0])))
-        show(f"a second marker, {'serif' if serif else 'plain'} letters", alarms)
+    alarms = [(font, bool(find_text(p))) for p, font in plant_markers(phantoms, rng)]
+    for serif, name in ((False, "plain"), (True, "serif")):
+        show(f"a second marker, {name} letters", (a for f, a in alarms if is_serif(f) == serif))
+
+
+def plant_markers(
+    pictures: list[np.ndarray], rng: np.random.Generator
+) -> Iterable[tuple[np.ndarray, str]]:
+    """Yields 600 pictures with one more marker of view and technologist, and the marker's font."""
+    for _ in range(600):
+        drawn = draw_planting(rng, (8, 10, 12, 16, 24, 36, 60))
+        marker = replace(drawn, text=str(rng.choice(MARKERS)))
+        burned = burn_in(pictures[int(rng.integers(len(pictures)))], marker, rng)
+        if burned is not None:
+            yield burned[0], marker.font
 
 
 def is_serif(font: str) -> bool:
@@ -368,25 +374,35 @@ def measure_time(pools: dict[str, list[np.ndarray]]) -> None:
 
 
 def fit_weights(pools: dict[str, list[np.ndarray]], count: int, seed: int) -> None:
-    """Prints a logistic regression of planted lines against the rows that tissue forms."""
-    names = list(TEXT_WEIGHTS)
+    """Prints a logistic regression of planted lines against the rows that form without text.
+
+    Those are of tissue, of the markers and of further markers planted; both kinds weigh the same.
+    """
+    names, rng = list(TEXT_WEIGHTS), np.random.default_rng(seed)
     negatives = [p for pictures in pools.values() for p in pictures]
     negatives += [part for picture in pools["real"] for part in alter(picture)]
-    tissue = [f for p in negatives for line, f in list_rows(p, 0.02) if line.glyphs >= 6]
+    negatives += [burned for burned, _ in plant_markers(negatives, rng)]
+    other = [f for p in negatives for line, f in list_rows(p, 0.02) if line.glyphs >= 6]
     text = []
-    for _, _, picture, box in plant(pools, count, np.random.default_rng(seed)):
+    for _, _, picture, box in plant(pools, count, rng):
         found = [f for line, f in list_rows(picture, 0.02) if was_seen([line], box)]
         text += sorted(found, key=lambda f: f["log_clarity"])[-1:]
-    figures = np.array([[1.0, *(f[name] for name in names)] for f in tissue + text])
-    sign = np.repeat([1.0, -1.0], [len(tissue), len(text)])
+    figures = np.array([[1.0, *(f[name] for name in names)] for f in other + text])
+    sign = np.repeat([1.0, -1.0], [len(other), len(text)])
+    share = np.repeat([len(text) / len(other), 1.0], [len(other), len(text)])
 
     def loss(weights: np.ndarray) -> float:
-        return float(np.logaddexp(0, sign * (figures @ weights)).sum() + 0.02 * weights @ weights)
+        losses = share * np.logaddexp(0, sign * (figures @ weights))
+        return float(losses.sum() + 0.02 * weights @ weights)
 
     weights = minimize(loss, np.zeros(figures.shape[1])).x
-    print(f"{len(text)} lines of text, {len(tissue)} rows of tissue")
+    print(f"{len(text)} lines of text, {len(other)} rows of something else")
     for name, weight in zip(["TEXT_OFFSET", *names], weights, strict=True):
         print(f"{name:16}{weight:8.1f}")
+    odds = figures @ weights
+    for least in (0, 1, 2, 3):
+        print(f"log odds over {least}: text {np.mean(odds[sign < 0] > least):.4f}, "
+              f"else {np.sum(odds[sign > 0] > least)} rows")  # fmt: skip
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def read_one(path: str, header: Facts | None) -> Facts:
     if facts.get("values", {}).get("SOPClassUID") == DIRECTORY:
         facts = {"code": "directory_object"}
     if "values" in facts:
-        facts = worker.read_pixel_facts(path, facts["values"], LOOK)
+        facts = worker.read_pixel_facts(path, "pixels", facts["values"], LOOK)
     return {**facts, "seconds": time.monotonic() - start, "peak_mb": peak_mb()}
 
 

@@ -25,6 +25,7 @@ from mammo_pipeline.deidentified import (
     describe,
     write_copies,
 )
+from mammo_pipeline.mammo.dicom.examine import digest_pixels
 from mammo_pipeline.mammo.pseudonym import pseudonym
 from small_archive import draw_breast, mammogram, write_folder
 
@@ -162,6 +163,53 @@ def test_a_file_that_cannot_be_copied_is_counted_and_the_rest_is_written(raw, im
     assert counts[WRITTEN] == 2
     assert "Doe" not in describe(counts, tmp_path / "out")
     assert "left out" in describe(counts, tmp_path / "out")
+
+
+def change(raw: FolderOfFiles, name: str, **tags: object) -> None:
+    (raw.root / f"{name}^Doe/{name}.dcm").write_bytes(mammogram(name, **{"pixels": PIXELS, **tags}))
+
+
+def test_a_file_with_other_pixels_than_ingest_accepted_has_no_copy(raw, images, tmp_path):
+    target, vouched = tmp_path / "out", images.assign(pixel_sha256=digest_pixels(PIXELS))
+    assert write_copies(vouched, raw, KEY, target)[WRITTEN] == 3
+    change(raw, "P2", pixels=PIXELS + 1)
+    counts = write_copies(vouched, raw, KEY, target)
+    assert counts == {THERE: 2, "changed_since_ingest": 1, "not_dicom": 1, REMOVED: 0}
+    one = images["image_id"][NAMES.index("P2")]
+    assert not list(target.rglob(f"{one}.dcm"))
+    assert "no longer those" in describe(counts, target)
+    silent = vouched.assign(pixel_sha256="")
+    assert write_copies(silent, raw, KEY, target)[WRITTEN] == 1
+
+
+def test_a_copy_is_made_again_when_its_file_changed(raw, images, tmp_path):
+    target, vouched = tmp_path / "out", images.assign(pixel_sha256=digest_pixels(PIXELS))
+    write_copies(vouched, raw, KEY, target)
+    change(raw, "P2", ViewPosition="MLO")
+    counts = write_copies(vouched, raw, KEY, target)
+    assert (counts[WRITTEN], counts[THERE]) == (1, 2)
+    one = images["image_id"][NAMES.index("P2")]
+    [path] = target.rglob(f"{one}.dcm")
+    assert pydicom.dcmread(path).ViewPosition == "MLO"
+
+
+def test_a_copy_that_was_damaged_is_made_again(raw, images, tmp_path):
+    target = tmp_path / "out"
+    write_copies(images, raw, KEY, target)
+    path = next(target.glob("*/*/*.dcm"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2])
+    assert write_copies(images, raw, KEY, target)[WRITTEN] == 1
+    assert path.read_bytes() == whole
+
+
+def test_a_copy_that_can_no_longer_be_made_is_removed(raw, images, tmp_path):
+    target = tmp_path / "out"
+    write_copies(images, raw, KEY, target)
+    (raw.root / "P1^Doe/P1.dcm").write_bytes(b"no image")
+    counts = write_copies(images, raw, KEY, target)
+    assert (counts["not_dicom"], counts[THERE]) == (2, 2)
+    assert len(list(target.glob("*/*/*.dcm"))) == 2
 
 
 @pytest.fixture

@@ -33,12 +33,15 @@ class CopyError(ValueError):
 def write_copies(images: pd.DataFrame, folder: FolderOfFiles, key: bytes, target: Path) -> Counter:
     """Returns what became of each image; its copy is `<patient_id>/<exam_id>/<image_id>.dcm`.
 
-    A copy that is there is whole, for it appears in one step; it is not made again. A copy of an
-    image that is no longer in the table is removed, for what was accepted then may have been found
-    to carry a name since.
+    Every run reads every file again, for a file may have changed since `ingest` or since its copy
+    was made: no list of what was copied is kept that could be wrong. Equal files make equal copies,
+    so a copy of the same bytes stays as it is and another one is replaced in one step. A copy that
+    this run cannot make is removed, and so is that of an image which is no longer in the table:
+    what was accepted then may have been found to carry a name since.
 
     Args:
-        images: One row an accepted image, as `ingest` made it.
+        images: One row an accepted image, as `ingest` made it; a file whose pixels are not those
+            of `pixel_sha256` is `changed_since_ingest`.
         folder: The folder that `ingest` read.
         key: The secret of the pseudonyms.
         target: Where the copies go: an empty folder, a new one, or one of an earlier run.
@@ -118,22 +121,42 @@ def _write_one(
     folder: FolderOfFiles, name: str, row: dict[str, Any], key: bytes, path: Path
 ) -> str:
     from mammo_pipeline.datasets.atomic import replace_file
-    from mammo_pipeline.mammo.dicom.deidentify.profile import deidentify_file
     from mammo_pipeline.mammo.fates import RefusedError
 
-    if path.is_file():
-        return THERE
     try:
-        with folder.open(name) as stream:
-            content = stream.read()
-        copy = deidentify_file(content, key, row["patient_id"])
+        copy = _make_copy(folder, name, row, key)
     except RefusedError as refusal:
+        path.unlink(missing_ok=True)
         return refusal.code
-    except OSError:
-        return "unreadable_file"
+    if path.is_file() and path.read_bytes() == copy:
+        return THERE
     with replace_file(path) as scratch:
         scratch.write_bytes(copy)
     return WRITTEN
+
+
+def _make_copy(folder: FolderOfFiles, name: str, row: dict[str, Any], key: bytes) -> bytes:
+    """Returns the copy of a file that still has the pixels of its row.
+
+    Raises:
+        RefusedError: `unreadable_file`, `changed_since_ingest`, and what the copying and the
+            decoding raise.
+    """
+    from mammo_pipeline.mammo.dicom.deidentify.profile import deidentify_file
+    from mammo_pipeline.mammo.dicom.examine import digest_pixels
+    from mammo_pipeline.mammo.dicom.pixels import decode_pixels
+    from mammo_pipeline.mammo.fates import RefusedError
+
+    try:
+        with folder.open(name) as stream:
+            content = stream.read()
+    except OSError:
+        raise RefusedError("unreadable_file") from None
+    copy = deidentify_file(content, key, row["patient_id"])
+    accepted = row.get("pixel_sha256", "")
+    if accepted and digest_pixels(decode_pixels(content)[1]) != accepted:
+        raise RefusedError("changed_since_ingest")
+    return copy
 
 
 def describe(counts: Counter, target: Path) -> str:

@@ -67,6 +67,13 @@ class PoolLostError(RuntimeError):
     """The processes are gone for a reason that no task can be blamed for."""
 
 
+def count_cores() -> int:
+    """Returns how many cores this process may use; a container may have fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return multiprocessing.cpu_count()
+
+
 def run_guarded(
     function: Callable[..., Any],
     tasks: Iterable[tuple[Any, ...]],
@@ -91,7 +98,7 @@ def run_guarded(
     """
     numbered = enumerate(tasks)
     waiting: deque[tuple[int, tuple[Any, ...]]] = deque()
-    workers = jobs if jobs > 0 else multiprocessing.cpu_count()
+    workers = jobs if jobs > 0 else count_cores()
     lost: dict[int, int] = {}
     while True:
         with _pool(function, limits, workers) as pool:

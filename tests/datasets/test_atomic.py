@@ -120,3 +120,10 @@ def test_any_kedro_dataset_can_be_written_atomically(tmp_path):
     with pytest.raises(Exception, match="not JSON serializable"):
         dataset.save({"n": object()})
     assert dataset.load() == {"n": 1}
+
+
+def test_what_a_killed_write_left_goes_with_the_next(tmp_path):
+    (tmp_path / ".table.999999999.part.csv").write_text("half")
+    with replace_file(tmp_path / "table.csv") as scratch:
+        scratch.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]

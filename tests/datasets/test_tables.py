@@ -34,6 +34,16 @@ def test_a_name_with_an_umlaut_is_read_in_every_encoding(tmp_path, encoding):
     assert LabelTables(filepath=str(tmp_path)).load()["t.csv"] == "patient_id\nMüller\n"
 
 
+@pytest.mark.parametrize("content", ["Müller".encode("utf-16") + b"x", b"\xff\xfe\x00\xd8"])
+def test_a_broken_table_is_told_without_its_content(tmp_path, content):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(Exception, match=r"Label table t\.csv: .*save it as CSV in UTF-8") as error:
+        LabelTables(filepath=str(tmp_path)).load()
+    chain = [error.value, error.value.__cause__, error.value.__cause__.__cause__]
+    assert not any(isinstance(link, UnicodeDecodeError) for link in chain)
+    assert "ller" not in str(error.value)
+
+
 def test_line_ends_within_a_field_are_kept(tmp_path):
     (tmp_path / "t.csv").write_bytes(b'a\r\n"1\n"\r\n')
     assert LabelTables(filepath=str(tmp_path)).load()["t.csv"] == 'a\r\n"1\n"\r\n'

@@ -127,3 +127,26 @@ def test_the_table_of_images_has_the_same_types_whatever_is_in_it():
 def test_files_are_compared_with_the_last_ingest():
     changes = exam.compare_files({"a": "1", "b": "2"}, {"b": "3", "c": "4", "d": "5"})
     assert changes == {"new": 2, "changed": 1, "vanished": 1, "unchanged": 0}
+
+
+def test_a_chain_of_duplicates_names_the_accepted_file_and_keeps_its_lesions():
+    box = {"image_boxes": "mass:malignant:1,2,3,4", "listing_line": "line 2"}
+    one = {"pixel_sha256": "ff"}
+    files = settle(
+        record("a", **one),
+        record("b", sop_instance="x", **one),
+        record("c", sop_instance="x", **one, **box),
+    )
+    assert files["code"].tolist() == ["accepted", "duplicate_pixels", "duplicate"]
+    assert files["found"].tolist() == ["", "a", "a"]
+    assert len(exam.table_of_lesions(exam.pseudonymize(files, KEY))) == 1
+
+
+def test_a_duplicate_of_a_refused_image_shares_its_refusal():
+    one = {"pixel_sha256": "ff"}
+    files = settle(
+        record("a", view="MLO", **one),
+        record("b", sop_instance="x", **one),
+        record("c", sop_instance="x", **one),
+    )
+    assert files["code"].tolist() == ["contradicting_labels"] * 3

@@ -40,7 +40,10 @@ def test_good_labels_come_back_typed():
     [
         ({"cancer": ["0", "2"]}, "line 3, cancer: found '2', expected 0 or 1"),
         ({"cancer": ["", "1"]}, "line 2, cancer"),
-        ({"laterality": ["L", "both"]}, "line 3, laterality: found 'BOTH', expected L or R"),
+        (
+            {"laterality": ["L", "both"]},
+            "line 3, laterality: found a text of 4 characters, expected L or R",
+        ),
         ({"study_date": ["01.02.2020", ""]}, "YYYYMMDD"),
         ({"age": ["500", ""]}, "line 2, age"),
         ({"density": ["E", ""]}, "line 2, density"),
@@ -51,7 +54,7 @@ def test_good_labels_come_back_typed():
         ),
         ({"race": ["1", "2"]}, "1 unknown ones"),
         ({"birads": ["7", ""]}, "line 2, birads: found '7'"),
-        ({"truth": ["", "hearsay"]}, "line 3, truth: expected pathology, follow_up, opinion"),
+        ({"truth": ["", "hearsay"]}, "line 3, truth: found a text of 7 characters, expected path"),
         ({"exam": ["1", ""], "study_date": ["20200101", ""]}, "line 2, exam"),
         ({"lesion_boxes": ["", "CC:mass:benign:1,2,3"]}, "line 3, lesion_boxes"),
     ],
@@ -67,13 +70,20 @@ def test_an_error_never_names_the_patient():
     assert "MRN77" not in str(error.value)
 
 
+def test_a_column_that_stands_twice_is_named():
+    twice = pd.concat([table(), pd.DataFrame({"cancer": ["DOE", "1"]})], axis="columns")
+    with pytest.raises(LabelError, match="names cancer more than once") as error:
+        read_labels(twice)
+    assert "DOE" not in str(error.value)
+
+
 def test_a_missing_column_is_named():
     with pytest.raises(LabelError, match="missing columns \\['cancer'\\]"):
         read_labels(table().drop(columns="cancer"))
 
 
 def test_a_label_of_an_unknown_patient_stops_the_run():
-    with pytest.raises(LabelError, match="line 3 name a patient_id that no accepted image has"):
+    with pytest.raises(LabelError, match="line 3 name a patient_id that no file has"):
         join_labels(breasts(("a", "L", "20200101")), read_labels(table()))
 
 
@@ -81,6 +91,32 @@ def test_a_label_without_date_is_refused_where_the_patient_has_two_exams():
     images = breasts(("a", "L", "20200101"), ("a", "L", "20210101"), ("b", "R", "20200101"))
     with pytest.raises(LabelError, match="line 2 have no study_date"):
         join_labels(images, read_labels(table()))
+
+
+def known(*rows: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["patient", "exam"])
+
+
+def test_a_patient_whose_images_were_all_refused_is_known_and_counted():
+    labels = read_labels(table())
+    images = breasts(("a", "L", "20200101"))
+    joined = join_labels(images, labels, known=known(("b", "20200101")))
+    assert count_unused_labels(joined, labels)["cancers_without_image"] == 1
+    with pytest.raises(LabelError, match="line 3 name a patient_id that no file has"):
+        join_labels(images, labels, known=known(("c", "20200101")))
+
+
+def test_an_undated_label_is_never_given_to_the_exam_that_refusals_left():
+    images = breasts(("a", "L", "20200101"), ("b", "R", "20200101"))
+    with pytest.raises(LabelError, match=r"line 2 have no study_date.* refused ones counted"):
+        join_labels(images, read_labels(table()), known=known(("a", "20210101")))
+
+
+def test_a_file_that_states_no_exam_makes_none():
+    images = breasts(("a", "L", "20200101"), ("b", "R", "20200101"))
+    seen = known(("a", ""), ("a", "20200101"))
+    joined = join_labels(images, read_labels(table()), known=seen)
+    assert joined["cancer"].tolist() == [0, 1]
 
 
 def test_a_dated_label_speaks_of_its_exam_alone():
@@ -125,11 +161,15 @@ def test_a_row_with_more_fields_than_the_header_is_told():
     assert "DOE" not in str(error.value)
 
 
-def test_no_cell_that_could_hold_a_name_is_shown():
-    shifted = table(laterality=["DOE^JANE", "R"])
-    with pytest.raises(LabelError, match="line 2, laterality") as error:
-        read_labels(shifted)
-    assert "DOE" not in str(error.value)
+@pytest.mark.parametrize("column", ["laterality", "cancer", "density", "birads", "truth", "age"])
+@pytest.mark.parametrize("name", ["DOE^JANE", "Doe", "Li", "19800101", "٣٤"])
+def test_no_cell_that_could_hold_a_name_or_a_birthday_is_shown(column, name):
+    good = {"laterality": "R", "cancer": "1"}.get(column, "")
+    with pytest.raises(LabelError) as error:
+        read_labels(table(**{column: [name, good]}))
+    told = f"Label table, line 2, {column}: found a text of {len(name)} characters, expected "
+    assert str(error.value).startswith(told)
+    assert f"{name.upper()}'" not in str(error.value).upper()
 
 
 def test_a_dated_and_an_undated_row_of_one_breast_are_told_apart_without_names():
@@ -203,7 +243,18 @@ def test_an_image_keeps_its_own_age_beside_the_labelled_one():
     assert joined[["age", "labelled_age"]].values.tolist() == [[49.0, 50.0]]
 
 
-def test_a_name_in_the_place_of_a_box_is_not_shown():
-    with pytest.raises(LabelError, match="line 2, lesion_boxes") as error:
-        read_labels(table(lesion_boxes=["DOE^JANE", ""]))
-    assert "DOE" not in str(error.value)
+@pytest.mark.parametrize(
+    "text",
+    ["DOE^JANE", "Doe:Jane:19800101", "mass:Doe:19800101,1,2,3", "19800101", "12345:1,2,3,4"],
+)
+def test_a_name_in_the_place_of_a_box_is_not_shown(text):
+    told = f"line 2, lesion_boxes: found a text of {len(text)} characters"
+    with pytest.raises(LabelError, match=told) as error:
+        read_labels(table(lesion_boxes=[text, ""]))
+    for word in ("DOE", "Doe", "Jane", "1980", "12345"):
+        assert word not in str(error.value)
+
+
+def test_a_malformed_box_of_known_words_and_coordinates_is_shown():
+    with pytest.raises(LabelError, match="found 'CC:mass:benign:10,20,30', expected VIEW:kind"):
+        parse_boxes("CC:mass:benign:10,20,30", 7)

@@ -17,6 +17,7 @@ from kedro.io import AbstractDataset
 def replace_file(path: Path) -> Iterator[Path]:
     """Yields a scratch path beside `path`; on success it takes the name of `path` in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_scratches(path, f".{path.stem}.", f".part{path.suffix}")
     scratch = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield scratch
@@ -37,7 +38,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     retired = path.with_name(f".{path.name}.old")
     _settle(path, retired)
-    _clear_scratches(path)
+    _clear_scratches(path, f".{path.name}.", ".part")
     scratch.mkdir()
     try:
         yield scratch
@@ -56,13 +57,20 @@ def _settle(path: Path, retired: Path) -> None:
     shutil.rmtree(retired, ignore_errors=True)
 
 
-def _clear_scratches(path: Path) -> None:
-    """Removes the scratch folders of processes that are gone, and of this one."""
+def _clear_scratches(path: Path, before: str, behind: str) -> None:
+    """Removes what processes that are gone were writing, and this one before it.
+
+    The name of a scratch is the number of its process between `before` and `behind`.
+    """
+    form = re.compile(rf"{re.escape(before)}(\d{{1,9}}){re.escape(behind)}")
     for leftover in path.parent.iterdir():
-        match = re.fullmatch(rf"\.{re.escape(path.name)}\.(\d{{1,9}})\.part", leftover.name)
-        # Containers count from 1 again, so a number may be ours and the folder a dead process's.
+        match = form.fullmatch(leftover.name)
+        # Containers count from 1 again, so a number may be ours and the scratch a dead process's.
         if match and (int(match[1]) == os.getpid() or not _is_alive(int(match[1]))):
-            shutil.rmtree(leftover, ignore_errors=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 def _is_alive(process: int) -> bool:

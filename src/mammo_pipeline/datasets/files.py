@@ -21,11 +21,12 @@ class Entry:
     r"""What a folder says of one of its files, without opening it.
 
     Attributes:
-        name: Relative POSIX path; bytes that are no UTF-8 are written as `\xe9`.
+        name: Relative POSIX path; a backslash is written twice, a byte that is no UTF-8 as `\xe9`.
         kind: `file`; `special` for a pipe, socket or device, which must never be opened;
             `unreadable` for a broken link or a folder that may not be listed.
         size_bytes: Length.
-        mtime_ns: Time of the last change in nanoseconds.
+        mtime_ns: Time of the last change in nanoseconds, of its content or of its attributes: a
+            program may put the first of the two back, not the second.
     """
 
     name: str
@@ -62,7 +63,7 @@ class FolderOfFiles:
             waiting += sorted(below, reverse=True)
             found += files
         length = len(str(self.root)) + 1
-        named = (replace(e, name=_write_name(e.name[length:])) for e in found)
+        named = (replace(e, name=write_name(e.name[length:])) for e in found)
         return sorted(named, key=lambda entry: entry.name)
 
     def names(self) -> list[str]:
@@ -92,28 +93,34 @@ class FolderOfFiles:
         return {file_id: names[file_id] for file_id in file_ids}
 
     def path_of(self, name: str) -> Path:
-        """Returns where the file of that name lies."""
-        plain = self.root / name
-        return plain if plain.exists() else self.root / _read_name(name)
+        """Returns where the file of that name lies, without looking whether it does."""
+        return self.root / (read_name(name) if "\\" in name else name)
 
     def open(self, name: str) -> BinaryIO:
         """Returns the file opened for reading bytes."""
-        try:
-            return (self.root / name).open("rb")
-        except FileNotFoundError:
-            return self.path_of(name).open("rb")
+        return self.path_of(name).open("rb")
 
 
-def _write_name(path: str) -> str:
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def write_name(path: str) -> str:
+    r"""Returns a path as text that any table can hold, and that `read_name` turns back.
+
+    >>> write_name("a/\udce9.dcm"), write_name("b\\c")
+    ('a/\\xe9.dcm', 'b\\\\c')
+    """
+    if os.sep != "/":
+        path = path.replace(os.sep, "/")
+    plain = path.replace("\\", "\\\\")
+    return os.fsencode(plain).decode("utf-8", "backslashreplace")
 
 
-def _read_name(name: str) -> str:
-    """Returns the path that `_write_name` wrote, its odd bytes put back."""
-    escaped = re.sub(
-        rb"\\x([89a-f][0-9a-f])", lambda m: bytes.fromhex(m[1].decode()), name.encode()
+def read_name(name: str) -> str:
+    """Returns the path that `write_name` wrote."""
+    parts = re.sub(
+        rb"\\(\\|x[0-9a-f]{2})",
+        lambda m: b"\\" if m[1] == b"\\" else bytes.fromhex(m[1][1:].decode()),
+        name.encode(),
     )
-    return os.fsdecode(escaped)
+    return os.fsdecode(parts)
 
 
 def _list_folder(folder: str) -> tuple[list[Entry], list[str]]:
@@ -134,7 +141,8 @@ def _list_folder(folder: str) -> tuple[list[Entry], list[str]]:
             below.append(item.path)
         else:
             kind = "file" if stat.S_ISREG(facts.st_mode) else "special"
-            files.append(Entry(item.path, kind, facts.st_size, facts.st_mtime_ns))
+            changed_ns = max(facts.st_mtime_ns, facts.st_ctime_ns)
+            files.append(Entry(item.path, kind, facts.st_size, changed_ns))
     return files, below
 
 

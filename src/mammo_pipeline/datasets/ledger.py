@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -92,12 +93,12 @@ class Ledger:
 
     def finish(self, folder: Path, digests: dict[str, str]) -> None:
         """Remembers the files of an ingest that came to its end; facts of vanished ones go."""
-        if self.recall_finished(folder) == digests:
-            return
+        same = self.recall_finished(folder) == digests
         rows = [(_key(folder), os.fsencode(name), digest) for name, digest in digests.items()]
         with self._connect() as book:
-            book.execute("DELETE FROM finished WHERE folder = ?", [_key(folder)])
-            book.executemany("INSERT INTO finished VALUES (?, ?, ?)", rows)
+            if not same:
+                book.execute("DELETE FROM finished WHERE folder = ?", [_key(folder)])
+                book.executemany("INSERT INTO finished VALUES (?, ?, ?)", rows)
             book.execute(
                 "DELETE FROM facts WHERE folder = ? AND name NOT IN "
                 "(SELECT name FROM finished WHERE folder = ?)",
@@ -137,7 +138,9 @@ class LedgerFile(AbstractDataset[None, Ledger]):
 
     def load(self) -> Ledger:
         """Returns the ledger; its folder is made, readable by its owner alone."""
-        self._filepath.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(PermissionError):  # Another user's folder, or a read-only one.
+            self._filepath.parent.chmod(0o700)
         return Ledger(self._filepath)
 
     def save(self, data: None) -> None:

@@ -39,7 +39,7 @@ class LabelTables(AbstractDataset[pd.DataFrame, dict[str, str]]):
 
         Raises:
             FileNotFoundError: Nothing is there, or no table.
-            ValueError: The tables are larger together than any collection's.
+            ValueError: The tables are larger together than any collection's, or one is broken.
         """
         if not self._filepath.exists():
             raise FileNotFoundError(
@@ -52,7 +52,7 @@ class LabelTables(AbstractDataset[pd.DataFrame, dict[str, str]]):
         tables = [path for path in paths if path.suffix.lower() in ENDINGS]
         self._refuse(paths, tables)
         names = {path.relative_to(root).as_posix(): path for path in tables}
-        return {name: _decode(path.read_bytes()) for name, path in sorted(names.items())}
+        return {name: _decode(path.read_bytes(), name) for name, path in sorted(names.items())}
 
     def _refuse(self, paths: list[Path], tables: list[Path]) -> None:
         if not tables:
@@ -97,9 +97,16 @@ def _list_files(root: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in files if not name.startswith("."))
 
 
-def _decode(content: bytes) -> str:
+def _decode(content: bytes, name: str) -> str:
     if content.startswith(UTF16):
-        return content.decode("utf-16")
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError:
+            # The decoder's error holds the content, which names patients.
+            raise ValueError(
+                f"Label table {name}: it begins as UTF-16 and breaks off or goes on as something "
+                "else. Copy it again from where it came, or save it as CSV in UTF-8."
+            ) from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

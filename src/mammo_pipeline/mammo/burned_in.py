@@ -81,7 +81,7 @@ class TextLine:
 def find_text(
     stored: np.ndarray,
     fewest_glyphs: int = 6,
-    least_log_odds: float = 1.0,
+    least_log_odds: float = 4.0,
     faintest: float = 0.02,
 ) -> list[TextLine]:
     """Returns the lines of text in the stored pixels, the longest first.
@@ -91,7 +91,8 @@ def find_text(
     Args:
         stored: Stored values, any integer type, shape (rows, columns), either photometric.
         fewest_glyphs: A shorter line is a marker of laterality, view or technologist.
-        least_log_odds: What `TextLine.log_odds` must reach.
+        least_log_odds: What `TextLine.log_odds` must reach. A breast that is quarantined for nothing
+            costs more than a line that is so faint or broken that few could read it.
         faintest: Contrast below which nothing is looked for, as a share of the picture's range.
 
     Raises:

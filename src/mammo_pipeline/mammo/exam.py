@@ -118,16 +118,49 @@ def settle_duplicates(files: pd.DataFrame) -> pd.DataFrame:
     """
     settled = files.copy()
     for key, code in (("sop_instance", "duplicate"), ("pixel_sha256", "duplicate_pixels")):
-        used = settled[settled["code"] == "accepted"]
-        again = used[used.duplicated(key, keep=False)]
-        for _, group in again.groupby(key, sort=False):
-            if key == "sop_instance" and len(set(group["pixel_sha256"])) > 1:
-                settled.loc[group.index, "code"] = "two_images_one_uid"
-            elif len(group[SAID].astype(str).drop_duplicates()) > 1:
-                settled.loc[group.index, "code"] = "contradicting_labels"
-            else:
-                settled.loc[group.index[1:], ["code", "found"]] = [code, group["name"].iloc[0]]
+        settled = _settle_by(settled, key, code)
+    return _follow_chains(settled)
+
+
+def _settle_by(files: pd.DataFrame, key: str, code: str) -> pd.DataFrame:
+    """Returns the rows with a fate for every accepted image that shares its key with another."""
+    used = files[files["code"] == "accepted"]
+    used = used[used.duplicated(key, keep=False)]
+    said = used.groupby(SAID, dropna=False).ngroup()
+    groups = used[key]
+    pictures = used["pixel_sha256"].groupby(groups).transform("nunique")
+    words = said.groupby(groups).transform("nunique")
+    first = used["name"].groupby(groups).transform("first")
+    fates = pd.Series(code, index=used.index).mask(first == used["name"], "accepted")
+    fates = fates.mask(words > 1, "contradicting_labels").mask(pictures > 1, "two_images_one_uid")
+    settled = files.copy()
+    settled.loc[used.index, "code"] = fates
+    again = fates.index[fates == code]
+    settled.loc[again, "found"] = first[again]
     return settled
+
+
+def _follow_chains(files: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows with every duplicate naming an accepted file, or sharing its refusal.
+
+    A duplicate by identifier may name a file that turned out a duplicate by picture.
+    """
+    names = files.set_index("name")
+    again = files.index[files["code"].isin(DUPLICATES)]
+    found = files.loc[again, "found"]
+    codes, further = found.map(names["code"]), found.map(names["found"])
+    chained = codes.isin(DUPLICATES)
+    root = found.mask(chained, further)
+    refused = root.map(names["code"])
+    followed = files.copy()
+    followed.loc[again, "found"] = root.mask(refused != "accepted", "")
+    followed.loc[again, "code"] = files.loc[again, "code"].mask(refused != "accepted", refused)
+    return followed
+
+
+def list_used(files: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows of accepted images and of their duplicates."""
+    return files[files["code"].isin(["accepted", *DUPLICATES])]
 
 
 def pseudonymize(files: pd.DataFrame, key: bytes) -> pd.DataFrame:
@@ -188,7 +221,7 @@ def table_of_sharers(named: pd.DataFrame) -> pd.DataFrame:
 
     It tells who shares something with whom, so that they are never parted by the split.
     """
-    shared = named[named["code"].isin(["accepted", *DUPLICATES])]
+    shared = list_used(named)
     keys = {"study_id": "study_key", "image_id": "sop_key"}
     return shared[["patient_id", *keys, "pixel_sha256"]].rename(columns=keys)
 

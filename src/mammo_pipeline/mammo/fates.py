@@ -98,6 +98,11 @@ _QUARANTINED = {
         "raw image FOR PROCESSING; the study reads FOR PRESENTATION",
         "Export the FOR PRESENTATION image of the same view.",
     ),
+    "unknown_intent": (
+        "PresentationIntentType (0008,0068)",
+        "neither FOR PRESENTATION nor FOR PROCESSING is stated",
+        _SOURCE,
+    ),
     "no_pixels": (_PIXELS, "the image has no pixels", _AGAIN),
     "colour": (
         "PhotometricInterpretation (0028,0004)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mammo_pipeline.mammo.boxes import LabelError, parse_boxes
+from mammo_pipeline.mammo.boxes import WORDS, LabelError, describe_cell, parse_boxes
 
 REQUIRED = ("patient_id", "laterality", "cancer")
 OPTIONAL = ("study_date", "exam", "age", "density", "lesion_boxes", "birads", "truth")
@@ -27,8 +27,9 @@ TRUTHS = ("pathology", "follow_up", "opinion")
 # BI-RADS assessment categories (ACR BI-RADS Atlas, 5th edition) by growing concern; category 0
 # (incomplete) asks for more images and stands between 3 and 4.
 BIRADS = ("", "1", "2", "3", "0", "4", "4A", "4B", "4C", "5", "6")
-LONGEST_SHOWN = 4
 DENSITIES = {"A": "A", "B": "B", "C": "C", "D": "D", "1": "A", "2": "B", "3": "C", "4": "D"}
+# Words that an error may show in whatever column they stand.
+SHOWN = {word.upper() for word in (*WORDS, *TRUTHS, *BIRADS, *DENSITIES, "L", "R")}
 
 
 def read_labels(table: pd.DataFrame, opinion_as_truth: bool = False) -> pd.DataFrame:
@@ -113,30 +114,39 @@ def count_unused_labels(joined: pd.DataFrame, labels: pd.DataFrame) -> dict[str,
 
 
 def join_labels(
-    breasts: pd.DataFrame, labels: pd.DataFrame, strict_patients: bool = True
+    breasts: pd.DataFrame,
+    labels: pd.DataFrame,
+    strict_patients: bool = True,
+    known: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Returns the images with what the labels say, the label's age as `labelled_age`.
 
-    A row without exam speaks of the patient's only exam. An image without a row has a missing
-    `line`; `label_codes` tells what the label makes of each image.
+    A row without exam speaks of the patient's only exam; an exam whose images were refused counts,
+    or the row would be given to the one that is left. An image without a row has a missing `line`;
+    `label_codes` tells what the label makes of each image.
 
     Args:
         breasts: One row an image: `patient`, `exam` and `laterality`; what it has of the label's
             other columns is replaced.
         labels: What `read_labels` or a collection returned.
-        strict_patients: Whether a row whose patient has no image is an error; people download
+        strict_patients: Whether a row whose patient is in no file is an error; people download
             parts of a published collection, so there it is only counted.
+        known: `patient` and `exam` of every file that states a patient, accepted or not; an empty
+            `exam` makes the patient known and counts as no exam. None where only `breasts` are.
 
     Raises:
-        LabelError: A row's patient has no image at all, or a row without exam meets several exams.
+        LabelError: A row's patient is in no file, or a row without exam meets several exams.
     """
+    seen = breasts[["patient", "exam"]]
+    if known is not None:
+        seen = pd.concat([seen, known[["patient", "exam"]]], ignore_index=True).fillna("")
     if strict_patients:
-        _refuse_unknown(labels[~labels["patient"].isin(breasts["patient"])]["line"])
-    seen = breasts.drop_duplicates(["patient", "exam"])
-    exams = labels["patient"].map(seen.groupby("patient")["exam"].size()).fillna(0)
+        _refuse_unknown(labels[~labels["patient"].isin(seen["patient"])]["line"])
+    dated = seen[seen["exam"] != ""].drop_duplicates()
+    exams = labels["patient"].map(dated.groupby("patient").size()).fillna(0)
     undated = labels["exam"] == ""
     _refuse_undated(labels[undated & exams.gt(1)]["line"])
-    only = seen.drop_duplicates("patient").set_index("patient")["exam"]
+    only = breasts.drop_duplicates("patient").set_index("patient")["exam"]
     exam = labels["exam"].where(~undated, labels["patient"].map(only).fillna(""))
     keyed = labels.assign(exam=exam).rename(columns={"age": "labelled_age"})
     keys = ["patient", "exam", "laterality"]
@@ -196,7 +206,8 @@ def _clean(labels: pd.DataFrame) -> pd.DataFrame:
 
 def _find_wrong_values(labels: pd.DataFrame) -> dict[str, tuple[pd.Series, str]]:
     """Returns, by column, which rows hold none of the expected values, and what is expected."""
-    ages = pd.to_numeric(labels["age"].replace("", None), errors="coerce")
+    # As float64: of a word it makes NaN, which is not between; an NA would pass for right.
+    ages = pd.to_numeric(labels["age"], errors="coerce").astype("float64")
     opinion = labels["truth"].eq("opinion") & labels["cancer"].eq("")
     dated = labels["study_date"].str.fullmatch(r"(\d{8})?")
     both = labels["exam"].ne("") & labels["study_date"].ne("")
@@ -232,6 +243,12 @@ def _refuse_columns(table: pd.DataFrame) -> None:
             "Label table: a row has more fields than the header. Quote a field that holds commas, "
             "such as lesion_boxes."
         )
+    twice = [name for name in (*REQUIRED, *OPTIONAL) if list(table.columns).count(name) > 1]
+    if twice:
+        raise LabelError(
+            f"Label table: the first line names {', '.join(twice)} more than once. Keep one column "
+            "of each name."
+        )
     missing = [name for name in REQUIRED if name not in table.columns]
     unknown = [name for name in table.columns if name not in {*REQUIRED, *OPTIONAL}]
     if missing or unknown:
@@ -247,11 +264,9 @@ def _refuse_columns(table: pd.DataFrame) -> None:
 def _refuse_values(wrong: pd.Series, column: str, labels: pd.DataFrame, expected: str) -> None:
     rows = labels.index[wrong]
     if len(rows):
-        # A shifted row holds a name in any column: only what is too short to be one is shown.
-        value = str(labels.loc[rows[0], column])
-        found = f" found '{value}'," if len(value) <= LONGEST_SHOWN else ""
+        found = describe_cell(str(labels.loc[rows[0], column]), SHOWN)
         lines = name_lines(pd.Series([f"line {row + 2}" for row in rows]))
-        raise LabelError(f"Label table, {lines}, {column}:{found} expected {expected}.")
+        raise LabelError(f"Label table, {lines}, {column}: found {found}, expected {expected}.")
 
 
 def _refuse_twice(lines: pd.Series) -> None:
@@ -265,10 +280,8 @@ def _refuse_twice(lines: pd.Series) -> None:
 def _refuse_unknown(lines: pd.Series) -> None:
     if len(lines):
         raise LabelError(
-            f"Label table: {name_lines(lines)} name a patient_id that no accepted image has. "
-            "Expected PatientID (0010,0020) as the files state it, or no row. Correct the table; "
-            "if all images of the patient were refused, the table of files says why, and the row "
-            "must go."
+            f"Label table: {name_lines(lines)} name a patient_id that no file has. Expected "
+            "PatientID (0010,0020) as files or listing state it: correct the table or add files."
         )
 
 
@@ -276,5 +289,5 @@ def _refuse_undated(lines: pd.Series) -> None:
     if len(lines):
         raise LabelError(
             f"Label table: {name_lines(lines)} have no study_date, but the patient has several "
-            "exams. State the date (YYYYMMDD) of the exam that each row speaks of."
+            "exams, refused ones counted. State the date (YYYYMMDD) of the exam of each row."
         )

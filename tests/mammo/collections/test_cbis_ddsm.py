@@ -128,8 +128,25 @@ def test_crop_and_mask_share_a_row_and_are_not_taken_for_repeated():
     assert more["repeated"] == 1
 
 
+def test_a_finding_without_a_mask_is_not_met_by_files_without_a_patient():
+    row = finding("MALIGNANT").rsplit(',"', 1)[0] + ","
+    collection = read(row)
+    rows, counts = match_listing(["a.dcm", "b.dcm"], [{}, {"PatientID": ""}], collection)
+    assert rows == [-1, -1]
+    assert (counts["listed"], counts["repeated"]) == (1, 0)
+    assert collection.labels["cancer"].tolist() == [1]
+
+
+def test_a_mask_without_an_image_is_a_lesion_of_none():
+    row = finding("MALIGNANT").replace("Mass-Training_P_00001_LEFT_CC/1.2/1.3/000000.dcm", "")
+    listing = read(row).listing
+    assert listing[["role", "of", "pathology"]].values.tolist() == [["mask", "", ""]]
+
+
 def test_an_unknown_pathology_is_told_with_its_line():
-    with pytest.raises(LabelError, match=r"t.csv line 4, pathology: expected one of BENIGN"):
+    with pytest.raises(
+        LabelError, match=r"t.csv line 4, pathology: found a text of 8 .* one of BENIGN"
+    ):
         read(finding("BENIGN"), finding("UNPROVEN", 2))
 
 

@@ -41,5 +41,14 @@ def test_each_image_of_a_diagnosed_breast_is_labelled_and_no_other():
 
 def test_an_unknown_classification_is_told():
     text = "ID1,LeftRight,Age,classification\nD1-0001,R,44,Normal\n"
-    with pytest.raises(LabelError, match=r"c\.csv line 2, classification: expected one of BENIGN"):
+    with pytest.raises(
+        LabelError, match=r"c\.csv line 2, classification: found a text.*one of BENIGN"
+    ):
         read_collection("cmmd", {"c.csv": text})
+
+
+def test_a_column_that_stands_twice_is_told_with_its_table():
+    text = "ID1,LeftRight,Age,age,classification\nDOE,R,44,45,Benign\n"
+    with pytest.raises(LabelError, match=r"c\.csv: the first line names age more than") as error:
+        read_collection("cmmd", {"c.csv": text})
+    assert "DOE" not in str(error.value)

@@ -63,8 +63,8 @@ def test_an_exam_key_of_the_listing_meets_that_of_the_labels():
     [
         ("mlo", "from above the left", "files.csv line 2, view"),
         ("0.05", "50", "files.csv line 2, spacing_mm"),
-        ("left", "both", "laterality: found 'both'"),
-        ("MONOCHROME1", "RGB", "photometric: found 'RGB'"),
+        ("left", "both", "laterality: found a text of 4 characters"),
+        ("MONOCHROME1", "RGB", "photometric: found a text of 3 characters"),
         (",61,", ",601,", "files.csv line 2, age"),
         ("mass:benign", "lump:benign", "files.csv line 2, lesion_boxes"),
         ("p/b.png", "p/a.png", "files.csv line 2, files.csv line 3, file"),
@@ -126,3 +126,10 @@ def test_an_opinion_is_read_as_such():
 def test_an_unknown_collection_is_told_with_the_known_ones():
     with pytest.raises(LabelError, match="Expected one of generic, cbis_ddsm"):
         read_collection("ddsm", {})
+
+
+def test_a_column_that_stands_twice_is_told():
+    with pytest.raises(LabelError, match="names cancer more than once"):
+        read(labels="patient_id,laterality,cancer,cancer\na,L,1,0\n")
+    with pytest.raises(LabelError, match=r"files\.csv: the first line names view more than once"):
+        read(listing="file,view,view\np/a.png,CC,MLO\n")

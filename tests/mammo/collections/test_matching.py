@@ -85,5 +85,22 @@ def test_an_overridden_exam_leaves_nothing_of_the_header_s():
     assert state_values(silent, 0, header) == stated
 
 
+def test_a_row_without_a_key_speaks_of_no_file():
+    known = index(("PatientID", ""), ("stem", "a"))
+    assert match_files(known, ["b.dcm", "a.dcm"], [{"Modality": "MG"}, None]) == [-1, 1]
+    assert count_matches(index(("PatientID", ""), ("PatientID", "")), [])["ambiguous"] == 0
+
+
+def test_an_overridden_view_leaves_no_code_of_the_header_s():
+    header = {"SOPClassUID": "1", "ViewCodeSequence": [{"CodeValue": "R-10242"}]}
+    codes = {"ViewCodeSequence": [], "ViewModifierCodeSequence": []}
+    wins = index(("stem", "a"), overrides=frozenset({"ViewPosition"}), ViewPosition="MLO")
+    assert codes.items() <= state_values(wins, 0, header).items()
+    completes = index(("stem", "a"), ViewPosition="MLO")
+    assert not codes.keys() & state_values(completes, 0, header).keys()
+    silent = index(("stem", "a"), overrides=frozenset({"ViewPosition"}), PatientID="a")
+    assert not codes.keys() & state_values(silent, 0, header).keys()
+
+
 def test_a_file_that_is_not_listed_gets_nothing():
     assert state_values(index(("stem", "a")), -1, {}) == {}

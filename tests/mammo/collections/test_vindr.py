@@ -6,6 +6,7 @@ import pytest
 
 from mammo_pipeline.mammo.collections import CollectionOptions, match_listing, read_collection
 from mammo_pipeline.mammo.collections.matching import index_listing, state_values
+from mammo_pipeline.mammo.dicom.views import read_view
 from mammo_pipeline.mammo.labels import LabelError
 
 BREASTS = """study_id,series_id,image_id,laterality,view_position,height,width,breast_birads,\
@@ -65,6 +66,18 @@ def test_files_are_known_by_the_name_of_the_image():
     assert counts["missing"] == 2
     stated = state_values(index_listing(collection), 0, {})
     assert (stated["PatientID"], stated["PatientAge"]) == ("s1", "053Y")
+
+
+def test_the_view_of_the_listing_goes_before_the_codes_of_the_header():
+    modified = {"CodeValue": "R-10242", "ViewModifierCodeSequence": [{"CodeValue": "R-102D7"}]}
+    header = {
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1.2",
+        "ViewPosition": "CC",
+        "ViewCodeSequence": [modified],
+    }
+    collection = read()
+    [row], _ = match_listing(["images/s1/i2.dicom"], [header], collection)
+    assert read_view(header | state_values(index_listing(collection), row, header)) == "MLO"
 
 
 def test_the_tables_of_findings_and_ages_may_be_absent():

@@ -42,6 +42,12 @@ def test_the_codes_are_those_of_the_standard(group, table):
     assert {line.judged for line in table} <= FATES.keys() | {"CC", "MLO", ""}
 
 
+def test_an_empty_list_of_codes_leaves_the_view_to_its_name():
+    header = {"ViewPosition": "MLO", "ViewCodeSequence": [], "ViewModifierCodeSequence": []}
+    assert judge(header) == "MLO"
+    assert judge(coded("R-10242") | header) == "MLO"
+
+
 @pytest.mark.parametrize("modifier", ["", "R-102D5", "399209000"])
 @pytest.mark.parametrize("code", STANDARD_CODES)
 def test_a_standard_view_is_one_with_an_implant_displaced_too(code, modifier):

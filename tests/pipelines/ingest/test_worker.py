@@ -24,7 +24,7 @@ def examine(tmp_path):
         path = tmp_path / "x.dcm"
         path.write_bytes(content)
         header = walk_header(BytesIO(content))
-        return read_pixel_facts(str(path), header.values, look)
+        return read_pixel_facts(str(path), "pixels", header.values, look)
 
     return look_at
 
@@ -61,12 +61,12 @@ def test_a_name_in_the_pixels_is_seen_unless_nobody_looks(examine):
 
 def test_without_a_header_the_sum_alone_is_taken(tmp_path):
     (tmp_path / "note.txt").write_bytes(b"note")
-    facts = read_pixel_facts(str(tmp_path / "note.txt"), None, LOOK)
+    facts = read_pixel_facts(str(tmp_path / "note.txt"), "sums", {}, LOOK)
     assert facts == {"file_sha256": hashlib.sha256(b"note").hexdigest()}
 
 
 def test_a_file_that_is_gone_is_told_and_raises_nothing(tmp_path):
-    assert read_pixel_facts(str(tmp_path / "gone"), {}, LOOK)["code"] == "unreadable_file"
+    assert read_pixel_facts(str(tmp_path / "gone"), "pixels", {}, LOOK)["code"] == "unreadable_file"
     assert read_header_facts(str(tmp_path / "gone"), LOOK)["code"] == "unreadable_file"
 
 
@@ -75,7 +75,7 @@ def test_a_picture_without_header_states_its_matrix(tmp_path):
     facts = read_header_facts(str(tmp_path / "a.png"), LOOK)
     assert (facts["values"]["Rows"], facts["values"]["Columns"]) == (300, 240)
     assert facts["picture"]
-    examined = read_pixel_facts(str(tmp_path / "a.png"), facts["values"], LOOK)
+    examined = read_pixel_facts(str(tmp_path / "a.png"), "pixels", facts["values"], LOOK)
     assert examined["code"] == "accepted"
     assert examined["picture_side"] == "left"
 
@@ -92,7 +92,7 @@ def test_the_box_of_a_mask_is_read_and_a_crop_has_none(tmp_path):
         content = mammogram(pixels=pixels, BitsStored=8 if name == "mask" else 12)
         (tmp_path / name).write_bytes(content)
     boxes = {
-        name: read_pixel_facts(str(tmp_path / name), {"mask": True}, LOOK).get("mask_box")
+        name: read_pixel_facts(str(tmp_path / name), "mask", {}, LOOK).get("mask_box")
         for name in ("mask", "crop")
     }
     assert boxes == {"mask": "10,30,20,50", "crop": None}
@@ -111,7 +111,7 @@ def test_a_deflated_file_is_read_and_keeps_its_syntax(tmp_path):
     (tmp_path / "a.dcm").write_bytes(deflate(mammogram()))
     facts = read_header_facts(str(tmp_path / "a.dcm"), LOOK)
     assert facts["values"]["TransferSyntaxUID"] == DeflatedExplicitVRLittleEndian
-    examined = read_pixel_facts(str(tmp_path / "a.dcm"), facts["values"], LOOK)
+    examined = read_pixel_facts(str(tmp_path / "a.dcm"), "pixels", facts["values"], LOOK)
     assert examined["code"] == "accepted"
 
 
@@ -119,3 +119,14 @@ def test_a_deflated_bomb_is_not_unpacked(tmp_path):
     (tmp_path / "a.dcm").write_bytes(deflate(mammogram(), ballast=20 * 2**20))
     small = Look(maximum_pixels=1000, look_for_text=False, second_decoder=False)
     assert read_header_facts(str(tmp_path / "a.dcm"), small)["code"] == "wrong_length"
+
+
+def test_a_picture_whose_table_says_inverted_is_looked_at_so(tmp_path):
+    inverted = (4095 - draw_breast()).astype(np.uint16)
+    Image.fromarray(inverted).save(tmp_path / "a.png")
+    values = read_header_facts(str(tmp_path / "a.png"), LOOK)["values"]
+    sides = {
+        kind: read_pixel_facts(str(tmp_path / "a.png"), kind, values, LOOK)["picture_side"]
+        for kind in ("pixels", "inverted")
+    }
+    assert sides["inverted"] == "left" != sides["pixels"]

@@ -113,4 +113,7 @@ def _list_files(findings: pd.DataFrame) -> pd.DataFrame:
     images = rows.drop_duplicates("image").assign(key=rows["image"], SOPClassUID=MAMMOGRAM)
     images = images.assign(kind="", pathology="")
     masks = rows.assign(key=rows["mask"], of=rows["image"], role="mask", files=2)
-    return fill_listing(pd.concat([images, masks], ignore_index=True))
+    # A mask of no image would be joined to every image that the listing does not know.
+    masks = masks.assign(pathology=rows["pathology"].where(rows["image"] != "", ""))
+    files = pd.concat([images, masks], ignore_index=True)
+    return fill_listing(files[files["key"] != ""])

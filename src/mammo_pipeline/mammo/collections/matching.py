@@ -37,12 +37,16 @@ class ListingIndex:
 
 
 def index_listing(collection: Collection) -> ListingIndex:
-    """Returns the listing of a collection with a dictionary for each kind of key."""
+    """Returns the listing of a collection with a dictionary for each kind of key.
+
+    A row without a key speaks of no file: every file that is silent would be it.
+    """
     listing = collection.listing
     rows: dict[str, dict[str, int]] = {}
     for row, (kind, key) in enumerate(zip(listing["key_kind"], listing["key"], strict=True)):
-        known = rows.setdefault(kind, {})
-        known[key] = NO_ROW if key in known else row
+        if key:
+            known = rows.setdefault(kind, {})
+            known[key] = NO_ROW if key in known else row
     filled = {name: list(listing[name]) for name in (*STATED, *OTHERS)}
     stated = {name: column for name, column in filled.items() if any(column)}
     # NaN, the spacing that is not stated, is the one value that does not equal itself.
@@ -72,8 +76,9 @@ def state_values(index: ListingIndex, row: int, header: Mapping[str, Any] | None
     DICOM keywords are returned where the header is silent or the collection overrides it, or the
     file has no header of its own. An exam is stated by StudyDate (0008,0020) or StudyInstanceUID
     (0020,000D): where the listing overrides the exam and states one of the two, the other comes
-    back empty. `spacing_mm`, `key`, `role`, `lesion_boxes`, `of`, `kind`, `pathology` and `line`
-    come along where they are stated.
+    back empty. Where it overrides ViewPosition (0018,5101), the codes of the view come back empty,
+    for they would go before it. `spacing_mm`, `key`, `role`, `lesion_boxes`, `of`, `kind`,
+    `pathology` and `line` come along where they are stated.
 
     Args:
         index: What `index_listing` returned.
@@ -90,6 +95,8 @@ def state_values(index: ListingIndex, row: int, header: Mapping[str, Any] | None
     exam = {"StudyDate", "StudyInstanceUID"}
     if exam <= wins and exam & values.keys():
         values = {**dict.fromkeys(exam, ""), **values}
+    if "ViewPosition" in wins & values.keys():
+        values |= {"ViewCodeSequence": [], "ViewModifierCodeSequence": []}
     return {
         name: value
         for name, value in values.items()

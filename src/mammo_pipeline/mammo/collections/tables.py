@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from mammo_pipeline.mammo.boxes import LabelError
-from mammo_pipeline.mammo.labels import LONGEST_SHOWN, name_lines
+from mammo_pipeline.mammo.boxes import LabelError, describe_cell
+from mammo_pipeline.mammo.labels import name_lines
 
 Tables = Mapping[str, str | pd.DataFrame]
 TABLE_ENDINGS = (".csv", ".tsv", ".txt")
@@ -94,7 +94,8 @@ def find_sources(
         required: The kind without which there are no labels.
 
     Raises:
-        LabelError: The required kind is missing, or a value is none of those expected.
+        LabelError: The required kind is missing, a column stands twice, or a value is none of
+            those expected.
     """
     found: dict[str, list[pd.DataFrame]] = {}
     for name, text in tables.items():
@@ -136,6 +137,12 @@ def check_values(values: pd.Series, lines: pd.Series, column: str, expected: str
 def _translate(table: pd.DataFrame, source: Source, name: str) -> pd.DataFrame:
     table = table.set_axis([str(column).lower() for column in table.columns], axis="columns")
     found = source.find_columns(list(table.columns)) or {}
+    twice = [theirs for theirs in found.values() if list(table.columns).count(theirs) > 1]
+    if twice:
+        raise LabelError(
+            f"Label table {name}: the first line names {', '.join(twice)} more than once, small "
+            "letters and capitals taken for the same. Keep one column of each name."
+        )
     columns: dict[str, Any] = {ours: table[theirs] for ours, theirs in found.items()}
     columns |= dict.fromkeys(source.optional - set(found), "")
     columns["line"] = [f"{name} line {row + 2}" for row in table.index]
@@ -152,13 +159,11 @@ def _refuse_words(
     wrong: pd.Series, rows: pd.DataFrame, ours: str, theirs: str, words: list[str]
 ) -> None:
     if wrong.any():
-        # A shifted row holds a name in any column: only what is too short to be one is shown.
-        value = str(rows.loc[wrong, ours].iloc[0])
-        found = f" found '{value}'," if len(value) <= LONGEST_SHOWN else ""
+        found = describe_cell(str(rows.loc[wrong, ours].iloc[0]), words)
         expected = ", ".join(word or "nothing" for word in words)
         raise LabelError(
-            f"Label table, {name_lines(rows.loc[wrong, 'line'])}, {theirs}:{found} expected one "
-            f"of {expected}."
+            f"Label table, {name_lines(rows.loc[wrong, 'line'])}, {theirs}: found {found}, "
+            f"expected one of {expected}."
         )
 
 

@@ -55,18 +55,22 @@ def summarize_patients(breasts: pd.DataFrame, patients: pd.DataFrame, level: flo
     }
 
 
+UNLABELLED = ("no_label", "no_truth")
+
+
 def summarize_files(
     files: pd.DataFrame, images: int, label_counts: Mapping[str, int], level: float
 ) -> dict[str, Figure]:
     """Returns what share of the files was refused, and whether the tables agree with each other.
 
     Args:
-        files: One row a file found: fate.
+        files: One row a file found: fate and code.
         images: Rows of the table of images.
         label_counts: Rows of the label table, and of those that met no image.
         level: Of the intervals.
     """
-    fates = files["fate"].value_counts()
+    # What is only without a label is no fault of the file: collections label one breast of two.
+    fates = files.loc[~files["code"].isin(UNLABELLED), "fate"].value_counts()
     accepted, quarantined, again = (
         int(fates.get(fate, 0)) for fate in ("accepted", "quarantined", "duplicate")
     )

@@ -60,6 +60,9 @@ def examine_pixels(
     _refuse_declared(header, maximum_pixels)
     read = read_pixels(content, maximum_pixels)
     _refuse_other_header(header, read.dataset)
+    if "SOPClassUID" not in read.dataset and header.get("PhotometricInterpretation"):
+        # A picture has no header of its own; the tables of its collection may know more.
+        read.dataset.PhotometricInterpretation = header["PhotometricInterpretation"]
     stored = read.stored
     lowest, highest = int(stored.min()), int(stored.max())
     if lowest == highest:

@@ -86,6 +86,8 @@ def refuse_other_objects(header: Header) -> None:
     intent = read_text(header, "PresentationIntentType").upper()
     if uid == FOR_PROCESSING or intent == "FOR PROCESSING":
         raise RefusedError("for_processing", "FOR PROCESSING" if intent else name_uid(uid))
+    if intent not in {"FOR PRESENTATION", ""}:
+        raise RefusedError("unknown_intent", describe_length(intent))
 
 
 def refuse_test_patterns(header: Header) -> None:

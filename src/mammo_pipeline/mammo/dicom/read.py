@@ -32,6 +32,8 @@ _COLOURS = {
     "XYB", "HSV", "ARGB", "CMYK", "YBR_PARTIAL_422",
 }  # fmt: skip
 
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+
 
 def describe_header(
     header: Header,
@@ -102,17 +104,19 @@ def read_identity(header: Header) -> dict[str, str]:
 
 
 def read_date(header: Header) -> str:
-    """Returns StudyDate (0008,0020) as YYYYMMDD, "" where it is no day of the calendar.
+    """Returns StudyDate (0008,0020) as YYYYMMDD, "" where no woman can have been imaged that day.
 
-    >>> read_date({"StudyDate": "00000000"})
-    ''
+    Archives write 00000000 or 99991231 where they do not know.
+
+    >>> read_date({"StudyDate": "00000000"}), read_date({"StudyDate": "99991231"})
+    ('', '')
     """
     text = re.sub(r"[.:/-]", "", read_text(header, "StudyDate"))
     try:
         day = datetime.strptime(text, "%Y%m%d")
     except ValueError:
         return ""
-    return text if len(text) == 8 and day.year >= 1900 else ""
+    return text if len(text) == 8 and FIRST_YEAR <= day.year <= LAST_YEAR else ""
 
 
 def read_matrix(header: Header, has_pixels: bool, maximum_pixels: int | None) -> dict[str, Any]:

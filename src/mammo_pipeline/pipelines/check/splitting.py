@@ -11,7 +11,7 @@ from mammo_pipeline.closing import closing_block
 from mammo_pipeline.mammo import likeness
 from mammo_pipeline.mammo.balance import count_split, list_missed_shares
 from mammo_pipeline.mammo.sealed import part_lesions, place_images, seal_test
-from mammo_pipeline.mammo.split import split_patients
+from mammo_pipeline.mammo.split import LockError, split_patients
 from mammo_pipeline.pipelines.check.contract import refuse_broken
 from mammo_pipeline.pipelines.check.parameters import CheckParameters
 
@@ -42,7 +42,12 @@ def find_near_duplicates(
     waiting = int(listed["verdict"].eq(likeness.UNREVIEWED).sum())
     if waiting:
         fate = "stay on one side" if rules.join_unreviewed else "may lie on two sides"
-        log.warning("%d pairs of look-alike images wait for a review; they %s.", waiting, fate)
+        log.warning(
+            "%d pairs of look-alike images wait for a review; they %s. Look at look_alikes.html, "
+            "copy near_duplicates.csv to the place of reviewed_pairs in globals.yml and write same "
+            "or different.",
+            *(waiting, fate),
+        )
     return listed
 
 
@@ -80,10 +85,28 @@ def draw_split(
     joined = pd.concat([links, alike], ignore_index=True)
     shares, seed = parameters.shares.model_dump(), parameters.seed
     lock = None if parameters.new_split else split_lock
+    _refuse_strangers(lock, images)
     split = split_patients(images, joined, shares, seed, parameters.largest_group, lock)
     record = count_split(images, split, joined)
     _warn(split_lock, split, record, parameters)
     return split, record
+
+
+def _refuse_strangers(lock: pd.DataFrame | None, images: pd.DataFrame) -> None:
+    """Returns nothing where the lock speaks of these patients, or there is none.
+
+    Raises:
+        LockError: It names none of them: with another key every woman has another pseudonym, and
+            she would be dealt anew, perhaps from train to test.
+    """
+    if lock is None or lock.empty or lock["patient_id"].isin(images["patient_id"]).any():
+        return
+    raise LockError(
+        f"None of the {len(lock)} patients of the earlier split is among the images. Were the "
+        "pseudonyms made with another key? Restore the key_file of globals.yml and run `ingest` "
+        "again. If the data are really others, name another data folder for them, or draw anew: "
+        "check.new_split."
+    )
 
 
 def _warn(
@@ -100,6 +123,19 @@ def _warn(
             "patients alone. check.new_split draws anew.",
             parameters.seed,
         )
+    for side, counts in record["sides"].items():
+        lacking = [
+            words
+            for words, n in (
+                ("with cancer", counts["breasts_with_cancer"]),
+                ("without cancer", counts["breasts"] - counts["breasts_with_cancer"]),
+            )
+            if not n
+        ]
+        if lacking:
+            log.warning(
+                "%s holds no breast %s: no figure can be made.", side, " nor ".join(lacking)
+            )
     missed = list_missed_shares(record, parameters.shares.model_dump(), SHARE_TOLERANCE)
     for side, (asked, found) in missed.items():
         log.warning(
@@ -144,7 +180,7 @@ def close_check(
     """Logs the room's closing block."""
     rules = contract["rules"]
     broken = sum(not rule["held"] for rule in rules)
-    rows = {"contract": f"no stop rule is broken; {broken} of {len(rules)} rules are, and are told"}
+    rows = {"contract": f"no stop rule is broken; {broken} of {len(rules)} rules: see the report"}
     for name, side in split_record["sides"].items():
         rows[name] = (
             f"{side['patients']} patients, {side['images']} images, {side['breasts']} breasts of "

@@ -108,10 +108,15 @@ def _index(
     else:
         strict = collection.strict_patients
         labelled = exam.label_images(found, collection.labels, strict)
-        counts = count_unused_labels(labelled, collection.labels) | matched()
+        counts = matched()
     examined = reading.read_pixels(labelled, folder, entries, ledger, parameters)
     checked, listed = check_sums(examined, lists, sums)
-    return exam.pseudonymize(exam.settle_duplicates(checked), key), counts | listed
+    settled = exam.settle_duplicates(checked)
+    _refuse_without_mammogram(settled, folder)
+    if collection is not None:
+        # Now, for a label whose images all turned out broken has none either.
+        counts |= count_unused_labels(exam.list_used(settled), collection.labels)
+    return exam.pseudonymize(settled, key), counts | listed
 
 
 def _state_values(
@@ -143,11 +148,12 @@ def _refuse_without_mammogram(found: pd.DataFrame, folder: FolderOfFiles) -> Non
     """
     if (found["code"] == "accepted").any():
         return
-    reasons = found["code"].map(lambda code: describe_fate(code)["reason"]).value_counts()
-    told = "; ".join(f"{n} x {why}" for why, n in reasons.items())
+    codes = found["code"].value_counts()
+    told = "; ".join(f"{n} x {describe_fate(code)['reason']}" for code, n in codes.items())
     raise ValueError(
         f"The folder {folder.root} holds {len(found)} files and no mammogram that can be used: "
-        f"{told}. Expected two-dimensional digital mammograms FOR PRESENTATION."
+        f"{told}. Expected two-dimensional digital mammograms FOR PRESENTATION. "
+        f"For the commonest: {describe_fate(codes.index[0])['remedy']}"
     )
 
 

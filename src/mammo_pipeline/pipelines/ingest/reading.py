@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from importlib.metadata import version
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ from mammo_pipeline.datasets.files import Entry, FolderOfFiles
 from mammo_pipeline.datasets.ledger import Ledger
 from mammo_pipeline.guard import GuardedFailure, Limits, run_guarded
 from mammo_pipeline.imports import digest_code
-from mammo_pipeline.mammo.dicom.walk import walk_header
+from mammo_pipeline.mammo.dicom import walk
 from mammo_pipeline.mammo.digest import digest_record
 from mammo_pipeline.mammo.exam import PIXEL_COLUMNS, table_of_found
 from mammo_pipeline.mammo.pictures import is_picture
@@ -31,11 +32,12 @@ FAILURES = {
     "too_large": "decoding_too_large",
     "crashed": "decoding_crashed",
 }
-HEADER_READERS = ("mammo_pipeline.mammo.dicom.header", "mammo_pipeline.mammo.dicom.walk")
-# How the content of a file is examined, by its code; of all others the SHA-256 alone is taken.
-KINDS = {"accepted": "pixels", "lesion_mask": "mask"}
-EXAMINED = ("pixels", "mask", "sums")
+DECODERS = ("pydicom", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyjpegls", "python-gdcm", "pillow")
+# How the content of a file is examined; `inverted` is a picture whose table says MONOCHROME1.
+EXAMINED = ("pixels", "inverted", "mask", "sums")
 Facts = dict[str, Any]
+UNKNOWN = {"code": "unreadable_file"}
+PASSING = {"unreadable_file", *FAILURES.values()}
 State = Callable[[Sequence[str], Sequence[Facts]], list[Facts]]
 
 
@@ -59,11 +61,11 @@ def index_headers(
         state: Takes names and header values of a chunk of files; returns what the tables of the
             collection state of each, by DICOM keyword, beside `spacing_mm`, `role` and boxes.
     """
-    unusual = list(_walk_headers(folder, entries, ledger))
-    _parse_headers(folder, unusual, ledger, parameters)
+    unusual = list(_walk_headers(folder, entries, ledger, parameters))
+    passing = _parse_headers(folder, unusual, ledger, parameters)
     tables = []
     for chunk in batched(entries, HEADERS_AT_ONCE):
-        facts = ledger.recall("header", folder.root, chunk, _header_code())
+        facts = passing | ledger.recall("header", folder.root, chunk, _header_code(parameters))
         known = [facts.get(entry.name, {}) for entry in chunk]
         stated = state([entry.name for entry in chunk], [k.get("values", {}) for k in known])
         rows = zip(chunk, known, stated, strict=True)
@@ -72,15 +74,17 @@ def index_headers(
 
 
 def _walk_headers(
-    folder: FolderOfFiles, entries: Sequence[Entry], ledger: Ledger
+    folder: FolderOfFiles, entries: Sequence[Entry], ledger: Ledger, parameters: IngestParameters
 ) -> Iterator[Entry]:
     """Records the headers that are plain; yields the files that are not."""
     bar = tqdm(total=len(entries), desc="ingest: headers", unit="file", mininterval=1)
     for chunk in batched(entries, HEADERS_AT_ONCE):
-        known = ledger.recall("header", folder.root, chunk, _header_code())
+        known = ledger.recall("header", folder.root, chunk, _header_code(parameters))
         new = [e for e in chunk if e.name not in known and _is_plain(e)]
         read = [(entry, _walk(folder, entry)) for entry in new]
-        ledger.record("header", folder.root, [(e, f) for e, f in read if f], _header_code())
+        ledger.record(
+            "header", folder.root, [(e, f) for e, f in read if f], _header_code(parameters)
+        )
         yield from (entry for entry, facts in read if facts is None)
         bar.update(len(chunk))
     bar.close()
@@ -90,7 +94,7 @@ def _walk(folder: FolderOfFiles, entry: Entry) -> Facts | None:
     """Returns the header, or None where the file wants a closer look in a guarded process."""
     try:
         with folder.open(entry.name) as stream:
-            header = walk_header(stream)
+            header = walk.walk_header(stream)
             if header is None:
                 stream.seek(0)
                 head = stream.read(132)
@@ -103,13 +107,11 @@ def _walk(folder: FolderOfFiles, entry: Entry) -> Facts | None:
 
 def _parse_headers(
     folder: FolderOfFiles, entries: list[Entry], ledger: Ledger, parameters: IngestParameters
-) -> None:
-    """Records the headers of unusual files, read by guarded processes."""
+) -> dict[str, Facts]:
+    """Records the headers of unusual files, read by guarded processes; returns what may pass."""
     tasks = ((str(folder.path_of(entry.name)), _look(parameters)) for entry in entries)
     found = _guard(worker.read_header_facts, tasks, len(entries), "odd headers", parameters)
-    for part in batched(found, RESULTS_AT_ONCE):
-        facts = [(entries[number], fact) for number, fact in part]
-        ledger.record("header", folder.root, _lasting(facts), _header_code())
+    return _record("header", found, entries, folder, ledger, _header_code(parameters))
 
 
 def read_pixels(
@@ -130,14 +132,26 @@ def read_pixels(
         ledger: What is known of them.
         parameters: The room's parameters.
     """
-    wanted = [KINDS.get(code, "sums") for code in files["code"]]
     largest = parameters.limits.file_mb * 2**20
-    plain = [_is_plain(entry) and entry.size_bytes <= largest for entry in entries]
-    kinds = [kind if ok else "" for kind, ok in zip(wanted, plain, strict=True)]
+    wanted = _choose_kinds(files)
+    kinds = [
+        kind if _is_plain(entry) and (kind == "sums" or entry.size_bytes <= largest) else ""
+        for kind, entry in zip(wanted, entries, strict=True)
+    ]
+    passing: dict[str, Facts] = {}
     for kind in EXAMINED:
         chosen = [entry for entry, k in zip(entries, kinds, strict=True) if k == kind]
-        _examine(kind, chosen, folder, ledger, parameters)
-    return _join_facts(files, kinds, folder, entries, ledger, parameters)
+        passing |= _examine(kind, chosen, folder, ledger, parameters)
+    chosen_facts = zip(entries, kinds, strict=True)
+    found = _gather_facts(chosen_facts, passing, folder, ledger, _pixel_code(parameters))
+    return _join_facts(files, found)
+
+
+def _choose_kinds(files: pd.DataFrame) -> list[str]:
+    """Returns how each file is to be examined; of what is no image the SHA-256 alone is taken."""
+    pictures = (files["transfer_syntax"] == "") & (files["photometric"] == "MONOCHROME1")
+    kinds = files["code"].map({"accepted": "pixels", "lesion_mask": "mask"}).fillna("sums")
+    return list(kinds.mask(pictures & (kinds == "pixels"), "inverted"))
 
 
 def _examine(
@@ -146,8 +160,8 @@ def _examine(
     folder: FolderOfFiles,
     ledger: Ledger,
     parameters: IngestParameters,
-) -> None:
-    """Records the content of files that were never examined so."""
+) -> dict[str, Facts]:
+    """Records the content of files that were never examined so; returns what may pass."""
     code = _pixel_code(parameters)
     new: list[Entry] = []
     for chunk in batched(entries, HEADERS_AT_ONCE):
@@ -155,8 +169,32 @@ def _examine(
         new += [entry for entry in chunk if entry.name not in known]
     tasks = _list_tasks(kind, new, folder, ledger, parameters)
     found = _guard(worker.read_pixel_facts, tasks, len(new), kind, parameters)
+    return _record(kind, found, new, folder, ledger, code)
+
+
+def _record(
+    kind: str,
+    found: Iterable[tuple[int, Facts]],
+    entries: list[Entry],
+    folder: FolderOfFiles,
+    ledger: Ledger,
+    code: str,
+) -> dict[str, Facts]:
+    """Keeps what will be so tomorrow; returns, by name, what may pass.
+
+    A file that cannot be opened may be so by then, and one that was too much for a busy machine is
+    tried again by the next run.
+    """
+    passing: dict[str, Facts] = {}
     for part in batched(found, RESULTS_AT_ONCE):
-        ledger.record(kind, folder.root, _lasting((new[n], fact) for n, fact in part), code)
+        lasting = []
+        for number, fact in part:
+            if fact.get("code") in PASSING:
+                passing[entries[number].name] = fact
+            else:
+                lasting.append((entries[number], fact))
+        ledger.record(kind, folder.root, lasting, code)
+    return passing
 
 
 def _list_tasks(
@@ -167,29 +205,31 @@ def _list_tasks(
     parameters: IngestParameters,
 ) -> Iterator[tuple[Any, ...]]:
     for chunk in batched(entries, HEADERS_AT_ONCE):
-        facts = ledger.recall("header", folder.root, chunk, _header_code())
+        facts = ledger.recall("header", folder.root, chunk, _header_code(parameters))
         for entry in chunk:
-            header = {"pixels": facts.get(entry.name, {}).get("values"), "mask": {"mask": True}}
-            yield str(folder.path_of(entry.name)), header.get(kind), _look(parameters)
+            header = facts.get(entry.name, {}).get("values", {})
+            yield str(folder.path_of(entry.name)), kind, header, _look(parameters)
 
 
-def _join_facts(
-    files: pd.DataFrame,
-    kinds: list[str],
+def _gather_facts(
+    chosen: Iterable[tuple[Entry, str]],
+    passing: dict[str, Facts],
     folder: FolderOfFiles,
-    entries: Sequence[Entry],
     ledger: Ledger,
-    parameters: IngestParameters,
+    code: str,
 ) -> pd.DataFrame:
-    """Returns the rows with their facts; an image that could not be examined is refused."""
-    code = _pixel_code(parameters)
+    """Returns what is known of the content of each file, one row each."""
     tables = []
-    for chunk in batched(zip(entries, kinds, strict=True), HEADERS_AT_ONCE):
+    for chunk in batched(chosen, HEADERS_AT_ONCE):
         part = [entry for entry, _ in chunk]
-        known = {kind: ledger.recall(kind, folder.root, part, code) for kind in EXAMINED}
-        facts = [known[k].get(e.name, {"code": "unreadable_file"}) if k else {} for e, k in chunk]
+        known = {kind: passing | ledger.recall(kind, folder.root, part, code) for kind in EXAMINED}
+        facts = [known[kind].get(e.name, UNKNOWN) if kind else UNKNOWN for e, kind in chunk]
         tables.append(table_of_found(facts))
-    found = pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _join_facts(files: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows with their facts; an image that could not be examined is refused."""
     joined = files.assign(**{name: found[name].to_numpy() for name in PIXEL_COLUMNS})
     judged = (files["code"] == "accepted").to_numpy()
     for name in ("code", "found"):
@@ -218,11 +258,6 @@ def _guard(
             yield number, result
 
 
-def _lasting(facts: Iterable[tuple[Entry, Facts]]) -> list[tuple[Entry, Facts]]:
-    """Returns what will be so tomorrow: a file that cannot be opened may be so by then."""
-    return [(entry, fact) for entry, fact in facts if fact.get("code") != "unreadable_file"]
-
-
 def _is_plain(entry: Entry) -> bool:
     return entry.kind == "file" and entry.size_bytes > 0
 
@@ -244,17 +279,16 @@ def _look(parameters: IngestParameters) -> worker.Look:
     )
 
 
-@cache
-def _header_code() -> str:
-    """Returns the version of the code that reads headers; read once, for it may be edited."""
-    return digest_record({name: digest_code(name) for name in HEADER_READERS})[:16]
-
-
-@cache
-def _examining_code() -> str:
-    return digest_code(worker.__name__)
+def _header_code(parameters: IngestParameters) -> str:
+    return _reading_code() + str(parameters.maximum_pixels)
 
 
 def _pixel_code(parameters: IngestParameters) -> str:
-    settings = parameters.limits.model_dump() | {"look": str(_look(parameters))}
-    return _examining_code() + digest_record(settings)[:16]
+    return _reading_code() + digest_record({"look": str(_look(parameters))})[:16]
+
+
+@cache
+def _reading_code() -> str:
+    """Returns the version of what reads files: our code, made once a run, and the decoders."""
+    code = {name: digest_code(name) for name in (walk.__name__, worker.__name__)}
+    return digest_record(code | {name: version(name) for name in DECODERS})[:16]

@@ -6,6 +6,7 @@ from typing import Any
 
 from mammo_pipeline.datasets.files import Entry
 from mammo_pipeline.mammo.dicom.read import describe_header
+from mammo_pipeline.mammo.dicom.values import read_whole_number
 from mammo_pipeline.mammo.fates import RefusedError
 from mammo_pipeline.pipelines.ingest.parameters import IngestParameters
 
@@ -27,7 +28,7 @@ def describe_file(entry: Entry, facts: Facts, stated: Facts, parameters: IngestP
     row |= {column: stated[name] for name, column in LISTED.items() if name in stated}
     code = _refuse(entry, facts, stated, parameters)
     if code == "lesion_mask":
-        return {**row, "code": code, **_describe_mask(facts["values"], stated)}
+        return {**row, **_describe_mask(facts["values"], stated)}
     if code:
         return {**row, "code": code, "found": facts.get("found", "")}
     keywords = {name: value for name, value in stated.items() if name[0].isupper()}
@@ -47,9 +48,15 @@ def describe_file(entry: Entry, facts: Facts, stated: Facts, parameters: IngestP
 
 
 def _describe_mask(values: Facts, stated: Facts) -> Facts:
-    matrix = {"rows_px": values.get("Rows"), "columns_px": values.get("Columns")}
+    try:
+        matrix = {
+            "rows_px": read_whole_number(values, "Rows"),
+            "columns_px": read_whole_number(values, "Columns"),
+        }
+    except RefusedError as refusal:
+        return {"code": refusal.code, "found": refusal.found}
     facts = {"mask_of": "of", "mask_kind": "kind", "mask_pathology": "pathology"}
-    return matrix | {column: stated.get(name, "") for column, name in facts.items()}
+    return {"code": "lesion_mask", **matrix} | {c: stated.get(n, "") for c, n in facts.items()}
 
 
 def _refuse(entry: Entry, facts: Facts, stated: Facts, parameters: IngestParameters) -> str | None:

@@ -83,12 +83,14 @@ def describe_picture(content: bytes, maximum_pixels: int) -> dict[str, Any]:
     return {"values": values, "has_pixels": True, "picture": True}
 
 
-def read_pixel_facts(path: str, header: dict[str, Any] | None, look: Look) -> dict[str, Any]:
+def read_pixel_facts(path: str, kind: str, header: dict[str, Any], look: Look) -> dict[str, Any]:
     """Returns the SHA-256 of a file and, where it is an image, what its pixels are.
 
     Args:
         path: The file.
-        header: Values of its header by keyword; None where only the SHA-256 is wanted.
+        kind: `pixels`, `inverted` for a picture whose table says MONOCHROME1, `mask` for the mask
+            of a lesion, `sums` where the SHA-256 alone is wanted.
+        header: Values of its header by keyword.
         look: How closely to look.
 
     Returns:
@@ -96,17 +98,20 @@ def read_pixel_facts(path: str, header: dict[str, Any] | None, look: Look) -> di
         the facts that `examine_pixels` gives.
     """
     try:
-        if header is None:
+        if kind == "sums":
             with Path(path).open("rb") as stream:
                 return {"file_sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
         content = Path(path).read_bytes()
     except OSError as error:
         return {"code": "unreadable_file", "found": type(error).__name__}
     facts = {"file_sha256": hashlib.sha256(content).hexdigest(), "code": "accepted", "found": ""}
-    if header.get("mask"):
+    if kind == "mask":
         return facts | _read_mask(content)
     try:
-        return facts | _examine(content, header, look)
+        if not header:
+            raise RefusedError("unreadable_header", "nothing is known of it; run the room again")
+        inverted = {"PhotometricInterpretation": "MONOCHROME1"} if kind == "inverted" else {}
+        return facts | _examine(content, {**header, **inverted}, look)
     except RefusedError as refusal:
         return facts | {"code": refusal.code, "found": refusal.found}
 

@@ -116,8 +116,9 @@ def probe_standard(
         "lost_mm2_median": float(used["lost_mm2"].median()) if len(used) else None,
         "images_with_tissue_lost": int((used["lost_mm2"] > 0).sum()) if len(used) else 0,
     }
-    if used["device"].nunique() < 2:
-        blank = {"auc": None, "low": None, "high": None, "reason": "only one device"}
+    hindrance = _hinder_probe(used, parameters.probe_folds)
+    if hindrance:
+        blank = {"auc": None, "low": None, "high": None, "reason": hindrance}
         return {**flow, "before": blank, "after": blank}
     probes = {}
     for when in ("before", "after"):
@@ -126,6 +127,14 @@ def probe_standard(
         chances = probe_devices(features, *who, parameters.probe_folds, parameters.seed)
         probes[when] = device_auc(chances, *who, parameters.probe_draws, rng)
     return {**flow, **probes}
+
+
+def _hinder_probe(used: pd.DataFrame, folds: int) -> str:
+    """Returns why the devices cannot be probed, or an empty text."""
+    if used["device"].nunique() < 2:
+        return "only one device"
+    fewest = int(used.groupby("device")["patient_id"].nunique().min())
+    return f"a device with {fewest} patients for {folds} folds" if fewest < folds else ""
 
 
 def write_standardize_page(
