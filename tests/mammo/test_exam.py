@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from mammo_pipeline.mammo import exam
+from mammo_pipeline.mammo.duplicates import settle_duplicates
 
 KEY = b"k" * 32
 
@@ -31,7 +32,7 @@ def settle(*records: dict, cancers: dict[str, int] | None = None) -> pd.DataFram
     labelled = exam.label_images(exam.table_of_found(list(records)), None)
     if cancers:
         labelled["cancer"] = labelled["patient"].map(cancers).astype("Int8")
-    return exam.settle_duplicates(labelled)
+    return settle_duplicates(labelled)
 
 
 def index(*records: dict) -> pd.DataFrame:

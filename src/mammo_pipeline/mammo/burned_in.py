@@ -47,14 +47,14 @@ ROW_LIMITS: dict[str, tuple[float, float]] = {
     "log_clarity": (0.7, np.inf),
 }
 # Log odds of text a unit of each figure: a logistic regression of planted lines against rows of
-# tissue, which `python benchmarks/burned_in_text.py fit` repeats.
+# tissue and of markers, which `python benchmarks/burned_in_text.py fit` repeats.
 TEXT_WEIGHTS = {
-    "log_clarity": 4.8,
-    "log_pieces": 2.4,
-    "aligned": 9.8,
-    "height_spread": -9.3,
+    "log_clarity": 1.8,
+    "log_pieces": 4.6,
+    "aligned": 9.6,
+    "height_spread": -11.4,
 }
-TEXT_OFFSET = -15.4
+TEXT_OFFSET = -17.6
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def find_text(
     Args:
         stored: Stored values, any integer type, shape (rows, columns), either photometric.
         fewest_glyphs: A shorter line is a marker of laterality, view or technologist.
-        least_log_odds: What `TextLine.log_odds` must reach. A breast that is quarantined for nothing
-            costs more than a line that is so faint or broken that few could read it.
+        least_log_odds: What `TextLine.log_odds` must reach. A breast that is quarantined for
+            nothing costs more than a line so faint or broken that few could read it.
         faintest: Contrast below which nothing is looked for, as a share of the picture's range.
 
     Raises:

@@ -15,6 +15,7 @@ from kedro.pipeline import Pipeline, node
 from mammo_pipeline.dvc_stages import describe_stage, read_catalog
 from mammo_pipeline.mammo.links import LINK_COLUMNS
 from mammo_pipeline.mammo.sealed import LABELS
+from mammo_pipeline.mammo.split import LockError
 from mammo_pipeline.pipelines.check import splitting
 from mammo_pipeline.pipelines.check.contract import ContractError
 from mammo_pipeline.pipelines.check.parameters import CheckParameters
@@ -206,3 +207,17 @@ def test_dvc_keeps_the_lock_before_a_run_and_waits_for_nobody_to_make_it():
     assert {lock: {"persist": True}} in stage["outs"]
     assert lock not in stage["deps"]
     assert "data/demo/03_primary/cohort.parquet" in stage["outs"]
+
+
+def test_a_lock_that_names_none_of_these_women_stops_the_room():
+    images = make_images()
+    first, _ = draw(images)
+    renamed = images.assign(patient_id="other " + images["patient_id"])
+    with pytest.raises(LockError, match="made with another key"):
+        draw(renamed, lock=first)
+    assert len(draw(renamed, lock=first, new_split=True)[0]) == len(first)
+
+
+def test_a_side_without_a_cancer_is_told(caplog):
+    draw(make_images().assign(cancer=0))
+    assert "test holds no breast with cancer" in caplog.text

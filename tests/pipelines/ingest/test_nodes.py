@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mammo_pipeline.datasets.atomic import AtomicFile
 from mammo_pipeline.datasets.files import FolderOfFiles
 from mammo_pipeline.mammo.labels import LabelError
 from mammo_pipeline.pipelines.ingest import nodes, reading
@@ -107,7 +108,7 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(folder, ledger, rules, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(nodes.exam, "settle_duplicates", break_off)
+        broken.setattr(nodes, "settle_duplicates", break_off)
         with pytest.raises(KeyboardInterrupt):
             ingest(folder, ledger, rules)
     monkeypatch.setattr(reading, "run_guarded", lambda *_: pytest.fail("decoded again"))
@@ -197,3 +198,63 @@ def test_the_nearest_stated_spacing_counts():
     assert rules.spacing_for("a/b/c.dcm") == 0.09
     assert rules.spacing_for("a/c.dcm") == 0.1
     assert ingest_rules().spacing_for("a/c.dcm") is None
+
+
+def test_a_patient_whose_images_are_all_refused_is_no_stranger(folder, ledger, rules):
+    (folder.root / "P2").mkdir()
+    (folder.root / "P2/x.dcm").write_bytes(mammogram(patient="P2", view="XCCL"))
+    out = ingest(folder, ledger, rules, LABELS + "P2,L,1\n")
+    assert out["counts"]["labels_without_image"] == 1
+    assert out["counts"]["cancers_without_image"] == 1
+
+
+def test_a_cancer_whose_pixels_break_is_a_cancer_without_image(folder, ledger, rules):
+    (folder.root / "P2").mkdir()
+    (folder.root / "P2/x.dcm").write_bytes(mammogram(patient="P2")[:60000])
+    out = ingest(folder, ledger, rules, LABELS + "P2,L,1\n")
+    assert out["counts"]["cancers_without_image"] == 1
+
+
+def test_names_that_break_tables_come_back_whole(folder, ledger, rules, tmp_path):
+    for name in (b"Icon\r", b"caf\xe9" * 30, b"back\\slash", b"line\nfeed", b'quo"te,comma'):
+        (folder.root / os.fsdecode(name)).write_bytes(b"x")
+    private = ingest(folder, ledger, rules)["private"]
+    csv = {"save_args": {"index": False, "quoting": 1}}
+    csv["load_args"] = {"dtype": str, "keep_default_na": False}
+    file = AtomicFile(
+        filepath=str(tmp_path / "n.csv"), dataset={"type": "pandas.CSVDataset", **csv}
+    )
+    file.save(private)
+    back = file.load()
+    assert sorted(back["name"]) == sorted(private["name"])
+    assert nodes.write_raw_manifest(back, KEY) == nodes.write_raw_manifest(private, KEY)
+
+
+def test_a_date_of_no_calendar_day_costs_nothing(folder, ledger, rules):
+    odd = mammogram(patient="P1", view="MLO", date="99991231", StudyInstanceUID="1.2.3")
+    (folder.root / "odd.dcm").write_bytes(odd)
+    out = ingest(
+        folder,
+        ledger,
+        rules,
+        LABELS.replace("cancer", "cancer,study_date")
+        .replace(",1\n", ",1,20200101\n")
+        .replace(",0\n", ",0,20200101\n"),
+    )
+    assert fates(out)["odd.dcm"] == "no_label"
+
+
+def test_what_was_too_much_for_a_busy_machine_is_tried_again(folder, ledger, rules, monkeypatch):
+    from mammo_pipeline.guard import GuardedFailure
+
+    with monkeypatch.context() as busy:
+        busy.setattr(
+            reading,
+            "run_guarded",
+            lambda _, tasks, *__: (
+                (n, GuardedFailure("too_long", "")) for n, _t in enumerate(tasks)
+            ),
+        )
+        with pytest.raises(ValueError, match="took longer than allowed"):
+            ingest(folder, ledger, rules)
+    assert fates(ingest(folder, ledger, rules))["P1/L-CC.dcm"] == "accepted"

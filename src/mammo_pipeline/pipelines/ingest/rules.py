@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mammo_pipeline.datasets.files import Entry
-from mammo_pipeline.mammo.dicom.read import describe_header
+from mammo_pipeline.mammo.dicom.read import describe_header, read_identity
 from mammo_pipeline.mammo.dicom.values import read_whole_number
-from mammo_pipeline.mammo.fates import RefusedError
+from mammo_pipeline.mammo.fates import FATES, RefusedError
 from mammo_pipeline.pipelines.ingest.parameters import IngestParameters
 
 Facts = dict[str, Any]
@@ -31,20 +31,34 @@ def describe_file(entry: Entry, facts: Facts, stated: Facts, parameters: IngestP
         return {**row, **_describe_mask(facts["values"], stated)}
     if code:
         return {**row, "code": code, "found": facts.get("found", "")}
-    keywords = {name: value for name, value in stated.items() if name[0].isupper()}
+    values = facts["values"] | {k: v for k, v in stated.items() if k[0].isupper()}
     if facts.get("picture"):
-        keywords = {"SOPInstanceUID": f"picture {entry.name}", **keywords}
+        values = {"SOPInstanceUID": f"picture {entry.name}", **values}
     try:
         described = describe_header(
-            facts["values"] | keywords,
+            values,
             has_pixels=facts["has_pixels"],
             stated_spacing_mm=stated.get("spacing_mm") or parameters.spacing_for(entry.name),
             minimum_field_mm=parameters.minimum_field_mm,
             maximum_pixels=parameters.maximum_pixels,
         )
     except RefusedError as refusal:
-        return {**row, "code": refusal.code, "found": refusal.found}
+        told = {"code": refusal.code, "found": refusal.found}
+        return {**row, **told, **_identify(values, refusal.code)}
     return {**row, **described}
+
+
+def _identify(values: Facts, code: str) -> Facts:
+    """Returns patient and exam of a refused file: a label of hers is not a stranger's.
+
+    What is no mammogram makes no exam.
+    """
+    try:
+        identity = read_identity(values)
+    except RefusedError:
+        return {}
+    exam = "" if FATES[code].fate == "other" else identity["exam"]
+    return {"patient": identity["patient"], "exam": exam}
 
 
 def _describe_mask(values: Facts, stated: Facts) -> Facts:
