@@ -81,7 +81,7 @@ class TextLine:
 def find_text(
     stored: np.ndarray,
     fewest_glyphs: int = 6,
-    least_log_odds: float = 4.0,
+    least_log_odds: float = 1.5,
     faintest: float = 0.02,
 ) -> list[TextLine]:
     """Returns the lines of text in the stored pixels, the longest first.
