@@ -32,7 +32,8 @@ def run_to_error(project: Path) -> str:
     told = subprocess.run(COMMAND, cwd=project, capture_output=True, text=True, check=False)
     if told.returncode == 0:
         return ""
-    lines = [line for line in (told.stdout + told.stderr).splitlines() if line.strip()]
+    said = (told.stderr + told.stdout).replace("\r", "\n").splitlines()
+    lines = [line for line in said if "Error" in line or "Errno" in line]
     return lines[-1].strip()
 
 

@@ -183,19 +183,24 @@ def _is_within_limits(figures: dict[str, float]) -> bool:
 
 def _pair_neighbours(pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices of pieces, sorted by their left edge, that may stand side by side in a row."""
-    height = pieces["bottom"] - pieces["top"]
-    reach = pieces["right"] + _WIDEST_GAP * _HEIGHT_RATIO * height
+    top, bottom, left, right, hat = (
+        np.ascontiguousarray(pieces[name]) for name in ("top", "bottom", "left", "right", "hat")
+    )
+    height = bottom - top
+    reach = right + _WIDEST_GAP * _HEIGHT_RATIO * height
     after = np.arange(1, len(pieces) + 1)
-    counts = np.maximum(np.searchsorted(pieces["left"], reach, side="right") - after, 0)
+    counts = np.maximum(np.searchsorted(left, reach, side="right") - after, 0)
     one = np.repeat(np.arange(len(pieces)), counts)
     other = np.arange(len(one)) - np.repeat(np.cumsum(counts) - counts, counts) + one + 1
-    a, b = pieces[one], pieces[other]
+    # Most of them lie above or below each other: leave those before anything else is compared.
+    level = (top[one] < bottom[other]) & (top[other] < bottom[one])
+    one, other = one[level], other[level]
     smaller, larger = np.minimum(height[one], height[other]), np.maximum(height[one], height[other])
-    shared = np.minimum(a["bottom"], b["bottom"]) - np.maximum(a["top"], b["top"])
-    gap = b["left"] - a["right"]
-    near = (gap <= _WIDEST_GAP * larger) & (shared >= 0.6 * smaller)
+    shared = np.minimum(bottom[one], bottom[other]) - np.maximum(top[one], top[other])
+    near = (left[other] - right[one] <= _WIDEST_GAP * larger) & (shared >= 0.6 * smaller)
     near &= larger <= _HEIGHT_RATIO * smaller
-    near &= np.maximum(a["hat"], b["hat"]) <= _CONTRAST_RATIO * np.minimum(a["hat"], b["hat"])
+    fainter, stronger = np.minimum(hat[one], hat[other]), np.maximum(hat[one], hat[other])
+    near &= stronger <= _CONTRAST_RATIO * fainter
     return one[near], other[near]
 
 
