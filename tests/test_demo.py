@@ -153,7 +153,7 @@ def test_real_mammograms_come_through_and_the_rest_is_refused_with_reasons(demo,
     assert counts["no_spacing"] == 4
     assert counts["tomosynthesis"] == 1
     assert counts["dose_report"] == 5
-    assert counts["small_field"] == counts["for_processing"] == 2
+    assert counts["stereo_view"] == counts["for_processing"] == 2
     assert counts["secondary_capture"] == 1
     assert len(pd.read_csv(out / "breast_scores.csv")) == 4
 
