@@ -38,6 +38,11 @@ def facts(**tags: object) -> dict:
         (Entry("a", "file", 65 * 2**20, 1), facts(), "large_file"),
         (ENTRY, PICTURE, "unlisted_picture"),
         (ENTRY, facts(ViewPosition="ML"), "lateral_view"),
+        (
+            ENTRY,
+            {**facts(), "values": facts()["values"] | {"PresentationIntentType": "FOR SALE"}},
+            "unknown_intent",
+        ),
         (ENTRY, facts(ImagerPixelSpacing=None, ManufacturerModelName=None), "no_spacing"),
         (ENTRY, facts(), "accepted"),
     ],

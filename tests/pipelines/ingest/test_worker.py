@@ -130,3 +130,9 @@ def test_a_picture_whose_table_says_inverted_is_looked_at_so(tmp_path):
         for kind in ("pixels", "inverted")
     }
     assert sides["inverted"] == "left" != sides["pixels"]
+
+
+def test_an_image_whose_header_was_forgotten_is_left_to_the_next_run(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(mammogram())
+    facts = read_pixel_facts(str(tmp_path / "a.dcm"), "pixels", {}, LOOK)
+    assert facts["code"] == "unreadable_file"

@@ -109,7 +109,8 @@ def read_pixel_facts(path: str, kind: str, header: dict[str, Any], look: Look) -
         return facts | _read_mask(content)
     try:
         if not header:
-            raise RefusedError("unreadable_header", "nothing is known of it; run the room again")
+            # Another run took its facts away meanwhile; never kept, so the next run reads it.
+            return {"code": "unreadable_file", "found": "its header was forgotten meanwhile"}
         inverted = {"PhotometricInterpretation": "MONOCHROME1"} if kind == "inverted" else {}
         return facts | _examine(content, {**header, **inverted}, look)
     except RefusedError as refusal:
