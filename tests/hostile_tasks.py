@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -75,3 +76,18 @@ def misbehave(deed: str, value: int = 0) -> Any:
         ),
     }
     return deeds[deed]()
+
+
+def take_along(number: int, killers: tuple[int, ...]) -> int:
+    """Ends the process that leads this one, as a machine does that breaks down at a task."""
+    leader = multiprocessing.parent_process()
+    if number in killers and leader is not None:
+        os.kill(leader.pid or 0, signal.SIGKILL)
+        time.sleep(5)
+    return number
+
+
+def rest(number: int, seconds: float) -> tuple[int, int]:
+    time.sleep(seconds)
+    leader = multiprocessing.parent_process()
+    return number, (leader.pid or 0) if leader else 0

@@ -35,6 +35,7 @@ START_S = 60.0
 TRIES = 2
 # Each worker decodes one image on one core; libraries that start a thread a core would only wait.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_ONE_THREAD |= {"NUMBA_NUM_THREADS": "1", "NUMEXPR_NUM_THREADS": "1", "BLOSC_NTHREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def run_guarded(
     tasks: Iterable[tuple[Any, ...]],
     limits: Limits,
     jobs: int = -1,
+    ahead: int | None = None,
 ) -> Iterator[tuple[int, Any]]:
     """Yields (number of the task, its result or a `GuardedFailure`), in the order of the tasks.
 
@@ -92,6 +94,7 @@ def run_guarded(
             does not follow the leader's changes of folder.
         limits: Of each task.
         jobs: Workers; -1 is one a core.
+        ahead: Tasks drawn a worker before the first result is waited for.
 
     Raises:
         PoolLostError: No worker starts at all, as under a limit below what Python itself takes.
@@ -99,11 +102,12 @@ def run_guarded(
     numbered = enumerate(tasks)
     waiting: deque[tuple[int, tuple[Any, ...]]] = deque()
     workers = jobs if jobs > 0 else count_cores()
+    room = workers * (AHEAD if ahead is None else ahead)
     lost: dict[int, int] = {}
     while True:
         with _pool(function, limits, workers) as pool:
             try:
-                yield from _work_off(pool, (function, limits, workers), numbered, waiting)
+                yield from _work_off(pool, (function, limits, room), numbered, waiting)
                 return
             except PoolLostError:
                 number = waiting[0][0]
@@ -120,10 +124,10 @@ def _work_off(
     waiting: deque[tuple[int, tuple[Any, ...]]],
 ) -> Iterator[tuple[int, Any]]:
     """Yields outcomes until the tasks end; what a lost pool leaves undone stays in `waiting`."""
-    function, limits, workers = call
+    function, limits, room = call
     futures = deque(_hand_out(pool, function, limits, task) for _, task in waiting)
     while True:
-        while len(waiting) < AHEAD * workers and (following := next(numbered, None)) is not None:
+        while len(waiting) < room and (following := next(numbered, None)) is not None:
             waiting.append(following)
             futures.append(_hand_out(pool, function, limits, following[1]))
         if not waiting:
