@@ -31,6 +31,7 @@ RULES = {
     "opinion_as_truth": False,
     "minimum_field_mm": 0,
     "stated_spacing_mm": {},
+    "for_processing": "refuse",
     "look_for_text": True,
     "second_decoder": True,
     "jobs": 1,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from mammo_pipeline.mammo.dicom.write import write_mammogram
@@ -25,6 +27,24 @@ def draw_breast(
     noise = rng.normal(size=shape_px)
     texture = 1500 + 300 * noise + 2 * (shape_px[1] - across)
     return np.where(inside, np.clip(texture, 200, 4000), 20).astype(np.uint16)
+
+
+def expose(breast: np.ndarray) -> np.ndarray:
+    """The breast as a detector counts the X-rays behind it: uint16 of 14 bits, air the largest."""
+    return np.rint(16000 * 10.0 ** (breast / -2000)).astype(np.uint16)
+
+
+def make_raw(content: bytes) -> bytes:
+    """The file as an image FOR PROCESSING."""
+    dataset = pydicom.dcmread(BytesIO(content))
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1.2.1"
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.SOPInstanceUID = f"{dataset.SOPInstanceUID}.1"[-64:].lstrip(".0")
+    dataset.PresentationIntentType = "FOR PROCESSING"
+    dataset.PixelIntensityRelationship, dataset.PixelIntensityRelationshipSign = "LIN", 1
+    out = BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
 
 
 def mammogram(
@@ -68,6 +88,7 @@ def ingest_rules(**changes: Any) -> IngestParameters:
         "opinion_as_truth": False,
         "minimum_field_mm": 50,
         "stated_spacing_mm": {},
+        "for_processing": "refuse",
         "look_for_text": True,
         "second_decoder": True,
         "jobs": 1,

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mammo_pipeline.mammo import exam
-from mammo_pipeline.mammo.duplicates import settle_duplicates
+from mammo_pipeline.mammo.duplicates import settle_duplicates, settle_raw
 
 KEY = b"k" * 32
 
@@ -107,6 +107,26 @@ def test_two_dates_of_a_patient_are_two_exams_with_offsets():
     images = exam.table_of_images(index(record("a"), later))
     assert images["exam_id"].nunique() == 2
     assert images["exam_offset_days"].tolist() == [0, 366]
+
+
+def test_a_raw_image_goes_where_its_view_is_there_for_presentation():
+    raw = {"presentation_intent": "FOR PROCESSING"}
+    files = settle(
+        record("a", **raw),
+        record("b"),
+        record("c", **raw, view="MLO"),
+        {**record("d", view="MLO"), "code": "truncated"},
+        record("e", **raw, exam="20210101"),
+        record("f", **raw, patient="Bea"),
+        record("g", **raw, laterality="R"),
+        record("h", **raw, pixel_sha256="pixels of a"),
+    )
+    settled = settle_raw(files)
+    assert settled["code"].tolist() == [
+        *("for_processing", "accepted", "accepted", "truncated"),
+        *("accepted", "accepted", "accepted", "for_processing"),
+    ]
+    assert files["code"].tolist().count("accepted") == 6
 
 
 def test_an_exam_without_a_date_is_its_study():

@@ -8,6 +8,7 @@ import pandas as pd
 DUPLICATES = ("duplicate", "duplicate_pixels")
 # What must agree wherever the same picture stands.
 SAID = ["laterality", "view", "cancer"]
+VIEW = ["patient", "exam", "laterality", "view"]
 
 
 def settle_duplicates(files: pd.DataFrame) -> pd.DataFrame:
@@ -62,6 +63,24 @@ def _follow_chains(files: pd.DataFrame) -> pd.DataFrame:
     followed.loc[again, "found"] = root.mask(refused != "accepted", "")
     followed.loc[again, "code"] = files.loc[again, "code"].mask(refused != "accepted", refused)
     return followed
+
+
+def settle_raw(files: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows, raw images refused where their view is there FOR PRESENTATION as well.
+
+    A view counts once. Which raw image belongs to which other one is not asked: where an exam has
+    a view twice FOR PRESENTATION, both stay and every raw image of that view goes.
+
+    Args:
+        files: What `settle_duplicates` returned; `presentation_intent` tells raw images.
+    """
+    used = files["code"] == "accepted"
+    raw = files["presentation_intent"] == "FOR PROCESSING"
+    views = pd.MultiIndex.from_frame(files[VIEW])
+    again = used & raw & views.isin(views[used & ~raw])
+    settled = files.copy()
+    settled.loc[again, ["code", "found"]] = ["for_processing", "its FOR PRESENTATION image is read"]
+    return _follow_chains(settled)
 
 
 def list_used(files: pd.DataFrame) -> pd.DataFrame:

@@ -39,7 +39,7 @@ IMAGE_COLUMNS = {
     "cancer": "Int8",
     **dict.fromkeys(("truth", "pixel_sha256"), "str"),
     **dict.fromkeys(("stored_min", "stored_max"), "Int64"),
-    **dict.fromkeys(("picture_side", "image_hash"), "str"),
+    **dict.fromkeys(("picture_side", "image_hash", "pixel_xxh3", "display_sha256"), "str"),
 }
 # Of these the label table and the pseudonyms come later than the files.
 _LATER = {"image_id", "file_id", "exam_id", "patient_id", "unit_id", "exam_offset_days"}
@@ -56,7 +56,7 @@ FOUND_COLUMNS = {
 # What examining a file's content adds to its row.
 PIXEL_COLUMNS = [
     *("file_sha256", "pixel_sha256", "stored_min", "stored_max", "picture_side"),
-    *("image_hash", "breast_map", "mask_box"),
+    *("image_hash", "pixel_xxh3", "display_sha256", "breast_map", "mask_box"),
 ]
 BOX_COLUMNS = ["row_min", "column_min", "row_max", "column_max"]
 LESION_COLUMNS = ["image_id", "kind", "pathology", *BOX_COLUMNS]

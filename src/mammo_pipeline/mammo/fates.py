@@ -96,7 +96,8 @@ _QUARANTINED = {
     "for_processing": (
         "PresentationIntentType (0008,0068)",
         "raw image FOR PROCESSING; the study reads FOR PRESENTATION",
-        "Export the FOR PRESENTATION image of the same view.",
+        "Export the FOR PRESENTATION image of the same view, or let raw images in where there is "
+        "none: ingest.for_processing.",
     ),
     "unknown_intent": (
         "PresentationIntentType (0008,0068)",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from io import BytesIO
 
 import numpy as np
 import pydicom
 import pytest
+import xxhash
+from PIL import Image
 from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -16,10 +19,11 @@ from pydicom.uid import (
 )
 
 from mammo_pipeline.mammo.dicom import examine
-from mammo_pipeline.mammo.dicom.examine import digest_pixels, examine_pixels
+from mammo_pipeline.mammo.dicom.examine import checksum_pixels, digest_pixels, examine_pixels
 from mammo_pipeline.mammo.dicom.pixels import decode_pixels
 from mammo_pipeline.mammo.fates import RefusedError
-from small_archive import draw_breast, mammogram
+from mammo_pipeline.pipelines.ingest.worker import describe_picture
+from small_archive import draw_breast, expose, make_raw, mammogram
 
 SYNTAXES = [ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossless]
 
@@ -46,6 +50,31 @@ def test_the_digest_is_the_same_in_every_transfer_syntax_that_loses_nothing():
     assert facts[0]["pixel_sha256"] == digest_pixels(draw_breast())
 
 
+def test_the_checksum_is_of_the_same_bytes_as_the_digest():
+    pixels = draw_breast((30, 20))
+    content = b"30x20 <u2|" + pixels.astype("<u2").tobytes()
+    assert checksum_pixels(pixels) == xxhash.xxh3_128_hexdigest(content)
+    assert digest_pixels(pixels) == hashlib.sha256(content).hexdigest()
+    assert facts_of(mammogram(pixels=pixels))["pixel_xxh3"] == checksum_pixels(pixels)
+
+
+def test_a_raw_image_is_examined_like_any_other():
+    facts = facts_of(make_raw(mammogram(pixels=expose(draw_breast()), BitsStored=14)))
+    shown = facts_of(mammogram())
+    assert (facts["picture_side"], shown["picture_side"]) == ("left", "left")
+    assert len(facts["display_sha256"]) == 64
+    assert facts["display_sha256"] != shown["display_sha256"]
+
+
+def test_the_display_is_that_of_the_picture_s_table():
+    out = BytesIO()
+    Image.fromarray(draw_breast()).save(out, "PNG")
+    header = describe_picture(out.getvalue(), 10**6)["values"]
+    inverted = {**header, "PhotometricInterpretation": "MONOCHROME1"}
+    digests = [examine_pixels(out.getvalue(), h)[0]["display_sha256"] for h in (header, inverted)]
+    assert digests[0] != digests[1]
+
+
 def test_the_digest_is_of_the_pixels_that_the_next_room_sees():
     content = mammogram(syntax=JPEG2000Lossless)
     facts, stored = examine_pixels(content, numbers_of(content))
@@ -54,18 +83,19 @@ def test_the_digest_is_of_the_pixels_that_the_next_room_sees():
     assert (facts["rows_found"], facts["columns_found"]) == (300, 240)
 
 
-def test_one_pixel_shape_or_type_changes_the_digest():
+@pytest.mark.parametrize("hashed", [digest_pixels, checksum_pixels])
+def test_one_pixel_shape_or_type_changes_the_digest(hashed):
     pixels = draw_breast((30, 20))
     other = pixels.copy()
     other[7, 7] ^= 1
     eight = np.zeros((30, 20), np.uint8)
     digests = {
-        digest_pixels(array)
+        hashed(array)
         for array in (pixels, other, pixels.reshape(20, 30), eight, eight.astype(np.uint16))
     }
     assert len(digests) == 5
-    assert digest_pixels(np.asfortranarray(pixels)) == digest_pixels(pixels)
-    assert digest_pixels(pixels.astype(">u2")) == digest_pixels(pixels)
+    assert hashed(np.asfortranarray(pixels)) == hashed(pixels)
+    assert hashed(pixels.astype(">u2")) == hashed(pixels)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mammo_pipeline.mammo.dicom.objects import FOR_PRESENTATION, refuse_other_objects
+from mammo_pipeline.mammo.dicom.objects import (
+    FOR_PRESENTATION,
+    read_intent,
+    refuse_other_objects,
+)
 from mammo_pipeline.mammo.fates import RefusedError
 
 STORAGE = "1.2.840.10008.5.1.4.1.1"
@@ -75,6 +79,19 @@ def test_a_table_of_contents_is_told_by_the_file_meta():
 )
 def test_an_attribute_tells_what_the_class_does_not(tags, code):
     assert judge(**tags) == code
+
+
+def test_raw_images_are_read_where_the_study_reads_them():
+    for tags in (
+        {"SOPClassUID": f"{STORAGE}.1.2.1"},
+        {"SOPClassUID": FOR_PRESENTATION, "PresentationIntentType": "FOR PROCESSING"},
+    ):
+        refuse_other_objects(tags, accept_raw=True)
+        assert read_intent(tags) == "FOR PROCESSING"
+    assert read_intent({"PresentationIntentType": "for presentation "}) == "FOR PRESENTATION"
+    with pytest.raises(RefusedError) as refusal:
+        refuse_other_objects({"PresentationIntentType": "FOR SALE"}, accept_raw=True)
+    assert refusal.value.code == "unknown_intent"
 
 
 def test_a_picture_that_a_table_describes_needs_no_class():

@@ -56,6 +56,21 @@ def test_a_known_device_supplies_its_spacing_and_then_the_user():
     assert read_spacing_mm({}, "unknown", 0.2) == (0.2, 0.2, "stated")
 
 
+def test_the_header_comes_first_then_the_device_then_the_user_then_the_refusal():
+    sources = [
+        ({"ImagerPixelSpacing": "0.07"}, "header"),
+        ({"PixelSpacing": "0.08", "PixelSpacingCalibrationType": "GEOMETRY"}, "calibrated"),
+    ]
+    told = [(tags, "GE Senographe Pristina", 0.2, source) for tags, source in sources]
+    told += [({}, "GE Senographe Pristina", 0.2, "device"), ({}, "unknown", 0.2, "stated")]
+    for tags, device, stated_mm, source in told:
+        assert read_spacing_mm(tags, device, stated_mm)[2] == source
+    for stated_mm in (None, 0.0):
+        with pytest.raises(RefusedError) as refusal:
+            read_spacing_mm({}, "unknown", stated_mm)
+        assert refusal.value.code == "no_spacing"
+
+
 def test_a_refusal_names_no_device_of_an_unlisted_maker():
     with pytest.raises(RefusedError) as refusal:
         read_spacing_mm({}, "Unit of Dr. Doe")

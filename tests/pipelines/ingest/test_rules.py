@@ -51,6 +51,24 @@ def test_each_file_has_its_code(rules, entry, known, code):
     assert describe_file(entry, known, {}, rules)["code"] == code
 
 
+def test_a_missing_spacing_is_the_device_s_then_the_folder_s_and_never_a_guess(rules):
+    stated = ingest_rules(stated_spacing_mm={"P1": 0.5}, minimum_field_mm=0)
+    known = facts(
+        ImagerPixelSpacing=None, Manufacturer="GE", ManufacturerModelName="Senographe Pristina"
+    )
+    unknown = facts(ImagerPixelSpacing=None, ManufacturerModelName=None)
+    told = [
+        (row["spacing_source"], row["row_spacing_mm"])
+        for row in (
+            describe_file(ENTRY, known, {}, stated),
+            describe_file(ENTRY, unknown, {}, stated),
+        )
+    ]
+    assert told == [("device", 0.1), ("stated", 0.5)]
+    elsewhere = Entry("P2/a.dcm", "file", 1000, 1)
+    assert describe_file(elsewhere, unknown, {}, stated)["code"] == "no_spacing"
+
+
 def test_a_listed_picture_is_described_by_its_row(rules):
     row = describe_file(ENTRY, PICTURE, LISTED, rules)
     assert row["code"] == "accepted"

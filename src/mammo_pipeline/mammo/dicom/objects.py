@@ -1,4 +1,4 @@
-"""What kind of object a file is: a two-dimensional mammogram for presentation, or which other."""
+"""What kind of object a file is: a two-dimensional mammogram, or which other."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mammo_pipeline.mammo.dicom.values import (
 )
 from mammo_pipeline.mammo.fates import RefusedError
 
-# PS3.4 table B.5-1. Only the two mammography classes are read; the pixels FOR PROCESSING of the
-# second are refused with a reason of their own.
+# PS3.4 table B.5-1. Only the two mammography classes are read; the raw pixels FOR PROCESSING of the
+# second are refused with a reason of their own, unless the study reads them.
 FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.2"
 FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.2.1"
 # A class, or a family of classes whose UIDs go on behind a point; the first that fits counts.
@@ -57,11 +57,15 @@ def name_uid(uid: str) -> str:
     return "an unregistered UID" if uid else ""
 
 
-def refuse_other_objects(header: Header) -> None:
-    """Returns nothing for a two-dimensional mammogram FOR PRESENTATION of a breast.
+def refuse_other_objects(header: Header, accept_raw: bool = False) -> None:
+    """Returns nothing for a two-dimensional mammogram of a breast that the study reads.
 
     SOPClassUID (0008,0016), else MediaStorageSOPClassUID (0002,0002); a header without both is of
     a picture that the tables of its collection describe.
+
+    Args:
+        header: The header.
+        accept_raw: Whether images FOR PROCESSING are read beside those FOR PRESENTATION.
 
     Raises:
         RefusedError: The object is of another kind; the code tells which.
@@ -83,11 +87,26 @@ def refuse_other_objects(header: Header) -> None:
     frames = read_whole_number(header, "NumberOfFrames") or 1
     if frames > 1:
         raise RefusedError("several_frames", str(frames))
+    intent = read_intent(header)
+    if intent == "FOR PROCESSING" and not accept_raw:
+        raise RefusedError("for_processing", intent)
+    if intent == "other":
+        raise RefusedError("unknown_intent", describe_length(header["PresentationIntentType"]))
+
+
+def read_intent(header: Header) -> str:
+    """Returns FOR PRESENTATION, FOR PROCESSING, `other`, or "" where nothing is stated.
+
+    PresentationIntentType (0008,0068); the class of raw images outweighs it.
+
+    >>> read_intent({"SOPClassUID": FOR_PROCESSING}), read_intent({"SOPClassUID": FOR_PRESENTATION})
+    ('FOR PROCESSING', '')
+    """
+    uid = read_text(header, "SOPClassUID") or read_text(header, "MediaStorageSOPClassUID")
     intent = read_text(header, "PresentationIntentType").upper()
-    if uid == FOR_PROCESSING or intent == "FOR PROCESSING":
-        raise RefusedError("for_processing", "FOR PROCESSING" if intent else name_uid(uid))
-    if intent not in {"FOR PRESENTATION", ""}:
-        raise RefusedError("unknown_intent", describe_length(intent))
+    if uid == FOR_PROCESSING:
+        return "FOR PROCESSING"
+    return intent if intent in {"FOR PRESENTATION", "FOR PROCESSING", ""} else "other"
 
 
 def refuse_test_patterns(header: Header) -> None:

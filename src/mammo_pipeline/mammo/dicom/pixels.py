@@ -1,4 +1,4 @@
-"""From stored values to presentation values with one meaning: 0 is black air, 1 is white tissue."""
+"""The stored values of a file, every byte of its pixels accounted for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from io import BytesIO
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from mammo_pipeline.mammo.dicom.compressed import Shape, read_shape, unwrap
 from mammo_pipeline.mammo.dicom.decoders import decode_frame, read_native
@@ -140,53 +139,3 @@ def _refuse_swapped_bytes(content: bytes, at: int, module: PixelModule) -> None:
     in_words = content[at + 4 : at + 6] == b"OW"
     if in_words and module.bits_allocated == 8 and not module.encoding.little_endian:
         raise RefusedError("undecodable", "8 bits in big-endian words")
-
-
-def present(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
-    """Returns presentation values as float32 in [0, 1], rows x columns, bright where dense.
-
-    Modality LUT, then the first VOI LUT or window, then the photometric interpretation, in the
-    order of PS3.3 C.11 and C.7.6.3.1.2. The chain is run once on every value that the image holds
-    and read back by index, so that it works on a few thousand values and not on every pixel.
-
-    Args:
-        dataset: The image's attributes.
-        stored: Stored values.
-
-    Raises:
-        RefusedError: `undecodable` where a window or table cannot be applied, `no_breast` where
-            every pixel comes out the same.
-    """
-    lowest, highest = int(stored.min()), int(stored.max())
-    values = np.arange(lowest, highest + 1, dtype=stored.dtype)
-    try:
-        shown = np.asarray(_look_up(dataset, values), dtype=np.float64)
-    except Exception as error:
-        # A width under 1, an unknown VOILUTFunction, a table of the wrong length: all occur.
-        raise RefusedError("undecodable", f"{type(error).__name__} in window or LUT") from error
-    if str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1":
-        shown = -shown
-    span = shown.max() - shown.min()
-    if not np.isfinite(span) or span <= 0:
-        raise RefusedError("no_breast", "every pixel has the same value")
-    table = ((shown - shown.min()) / span).astype(np.float32)
-    return table[stored.astype(np.int32) - lowest]
-
-
-def _look_up(dataset: Dataset, values: np.ndarray) -> np.ndarray:
-    rescaled = apply_modality_lut(values, dataset)
-    if dataset.get("VOILUTSequence", None) and rescaled.dtype.kind == "f":
-        # A table is entered with whole numbers (PS3.3 C.11.2.1.1).
-        rescaled = np.rint(rescaled).astype(np.int32)
-    if _has_voi(dataset):
-        # An empty VOILUTFunction (0028,1056) occurs; it means LINEAR (PS3.3 C.11.2.1.3).
-        if not str(dataset.get("VOILUTFunction", "LINEAR") or "").strip():
-            del dataset.VOILUTFunction
-        return apply_voi_lut(rescaled, dataset, index=0)
-    return rescaled
-
-
-def _has_voi(dataset: Dataset) -> bool:
-    if dataset.get("VOILUTSequence", None):
-        return True
-    return bool(dataset.get("WindowCenter", None)) and bool(dataset.get("WindowWidth", None))

@@ -10,7 +10,7 @@ from typing import Any
 from mammo_pipeline.mammo.dicom.devices import read_detector, read_device, read_software
 from mammo_pipeline.mammo.dicom.exposure import read_exposure
 from mammo_pipeline.mammo.dicom.header import Header
-from mammo_pipeline.mammo.dicom.objects import name_uid, refuse_other_objects
+from mammo_pipeline.mammo.dicom.objects import name_uid, read_intent, refuse_other_objects
 from mammo_pipeline.mammo.dicom.spacing import read_spacing_mm
 from mammo_pipeline.mammo.dicom.values import (
     describe_length,
@@ -25,7 +25,6 @@ from mammo_pipeline.mammo.fates import RefusedError
 
 # PatientOrientation (0020,0020): letters of PS3.3 section C.7.6.1.1.1.
 _DIRECTION = re.compile("[ALRPHF]{1,3}")
-_INTENTS = {"FOR PRESENTATION", "FOR PROCESSING"}
 # PhotometricInterpretation (0028,0004), PS3.3 section C.7.6.3.1.2: those of colour.
 _COLOURS = {
     "RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT",
@@ -41,6 +40,7 @@ def describe_header(
     stated_spacing_mm: float | None = None,
     minimum_field_mm: float = 0.0,
     maximum_pixels: int | None = None,
+    accept_raw: bool = False,
 ) -> dict[str, Any]:
     """Returns the identity and the attributes of a mammogram that the rules let through.
 
@@ -51,6 +51,7 @@ def describe_header(
         stated_spacing_mm: What the user states where the file is silent.
         minimum_field_mm: A shorter side of the imaged field is no whole breast.
         maximum_pixels: Rows times columns that no detector exceeds.
+        accept_raw: Whether images FOR PROCESSING are read.
 
     Returns:
         `patient`, `exam` (the date, else the study's UID), `study_date` (YYYYMMDD or ""),
@@ -62,7 +63,7 @@ def describe_header(
             `unreadable_header`: one odd file must not stop the rest.
     """
     try:
-        refuse_other_objects(header)
+        refuse_other_objects(header, accept_raw)
         identity = read_identity(header)
         image = read_matrix(header, has_pixels, maximum_pixels)
         image |= {"laterality": read_laterality(header), "view": read_view(header)}
@@ -190,11 +191,10 @@ def read_particulars(header: Header) -> dict[str, Any]:
     burned_in = read_yes_or_no(header, "BurnedInAnnotation")
     if burned_in == "yes":
         raise RefusedError("text_stated", "YES")
-    intent = read_text(header, "PresentationIntentType").upper()
     return {
         "detector": read_detector(header),
         "software": read_software(header),
-        "presentation_intent": intent if intent in _INTENTS else "other" if intent else "",
+        "presentation_intent": read_intent(header),
         **read_windows(header),
         "patient_orientation": read_orientation(header),
         "horizontal_flip": read_yes_or_no(header, "FieldOfViewHorizontalFlip"),

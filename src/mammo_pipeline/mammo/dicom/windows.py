@@ -50,11 +50,17 @@ def name_all(explanations: list[str]) -> str:
     >>> name_all(["Algo1", "Full width of 8 bit data", ""]), name_all([""])
     ('ALGO1|FULL|', '')
     """
-    names = [_name(text.upper()) for text in explanations]
+    names = [name_window(text) for text in explanations]
     return "|".join(names) if any(names) else ""
 
 
-def _name(text: str) -> str:
+def name_window(explanation: str) -> str:
+    """Returns one explanation of a window or table as a word of the closed list.
+
+    >>> name_window("Normal"), name_window("for Dr. Doe"), name_window(" ")
+    ('NORMAL', 'other', '')
+    """
+    text = explanation.strip().upper()
     if text.startswith("FULL WIDTH"):
         return "FULL"
     match = _EXPLANATION.fullmatch(text)

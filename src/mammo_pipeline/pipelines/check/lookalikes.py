@@ -83,7 +83,8 @@ def draw_picture(content: bytes, photometric: str) -> np.ndarray:
         content: The file.
         photometric: PhotometricInterpretation (0028,0004), as `images` states it.
     """
-    from mammo_pipeline.mammo.dicom.pixels import decode_pixels, present
+    from mammo_pipeline.mammo.dicom.pixels import decode_pixels
+    from mammo_pipeline.mammo.dicom.presentation import present
 
     dataset, stored = decode_pixels(content)
     dataset.PhotometricInterpretation = photometric

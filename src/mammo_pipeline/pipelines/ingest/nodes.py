@@ -21,7 +21,7 @@ from mammo_pipeline.mammo.collections import (
     read_collection,
     state_values,
 )
-from mammo_pipeline.mammo.duplicates import list_used, settle_duplicates
+from mammo_pipeline.mammo.duplicates import list_used, settle_duplicates, settle_raw
 from mammo_pipeline.mammo.fates import describe_fate
 from mammo_pipeline.mammo.labels import count_unused_labels
 from mammo_pipeline.mammo.links import list_links
@@ -112,7 +112,7 @@ def _index(
         counts = matched()
     examined = reading.read_pixels(labelled, folder, entries, ledger, parameters)
     checked, listed = check_sums(examined, lists, sums)
-    settled = settle_duplicates(checked)
+    settled = settle_raw(settle_duplicates(checked))
     _refuse_without_mammogram(settled, folder)
     if collection is not None:
         # Now, for a label whose images all turned out broken has none either.

@@ -35,6 +35,8 @@ class IngestParameters(Parameters):
         minimum_field_mm: Shorter side of the imaged field under which an image is no whole breast.
         stated_spacing_mm: Spacing in mm that the user states for files that do not, by folder
             relative to the DICOM folder; `.` is the whole of it.
+        for_processing: Whether raw images FOR PROCESSING are refused, or accepted where no image
+            FOR PRESENTATION of the same view of the exam is.
         look_for_text: Whether images with lines of text in their pixels are quarantined.
         second_decoder: Whether compressed pixels are decoded by two decoders, which must agree.
         jobs: Worker processes; -1 takes every core.
@@ -46,6 +48,7 @@ class IngestParameters(Parameters):
     opinion_as_truth: bool
     minimum_field_mm: float = Field(ge=0)
     stated_spacing_mm: dict[str, float]
+    for_processing: Literal["refuse", "accept"]
     look_for_text: bool
     second_decoder: bool
     jobs: int

@@ -41,6 +41,7 @@ def describe_file(entry: Entry, facts: Facts, stated: Facts, parameters: IngestP
             stated_spacing_mm=stated.get("spacing_mm") or parameters.spacing_for(entry.name),
             minimum_field_mm=parameters.minimum_field_mm,
             maximum_pixels=parameters.maximum_pixels,
+            accept_raw=parameters.for_processing == "accept",
         )
     except RefusedError as refusal:
         told = {"code": refusal.code, "found": refusal.found}
