@@ -2,12 +2,159 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
+from mammo_pipeline.mammo.artefacts import (
+    find_beads,
+    find_border,
+    find_limbs,
+    find_lines,
+    find_markers,
+    repair_lines,
+)
 from mammo_pipeline.mammo.fates import RefusedError
+from mammo_pipeline.mammo.muscle import find_muscle
+from mammo_pipeline.mammo.pieces import (
+    draw_pieces,
+    fill_holes,
+    find_pieces,
+    grow_within,
+    open_mask,
+    spread_mask,
+)
+from mammo_pipeline.mammo.skin import (
+    THIN_MM,
+    find_tissue,
+    measure_air,
+    refine_edge,
+    smooth_picture,
+)
 
 MAP_CELLS = 16
+# A piece that is no breast and larger than any lead marker.
+MARKER_MM2 = 600.0
+
+
+@dataclass(frozen=True)
+class BreastParts:
+    """What is breast on a small picture, and what was taken for something else.
+
+    Attributes:
+        mask: Breast with its pectoral muscle, one piece without holes, bool, rows x columns.
+        muscle: Pectoral muscle, a part of the mask; all False in CC, and in MLO where none is seen.
+        removed_mm2: What is bright and no breast, by kind: `border` of a film, `line` of the
+            detector (its whole length; within the breast it stays in the mask), `marker` for lead
+            and labels, `other_tissue` for a second breast, an arm, and what else is too large for
+            a marker or runs out of the frame.
+    """
+
+    mask: np.ndarray
+    muscle: np.ndarray
+    removed_mm2: dict[str, float]
+
+
+def find_parts(small: np.ndarray, spacing_mm: tuple[float, float], view: str) -> BreastParts:
+    """Returns breast, pectoral muscle and what was removed.
+
+    The skin line runs where the picture passes half of the tissue's level just inside it: the same
+    place whatever the device's grey curve, offset or noise.
+
+    Args:
+        small: Presentation values in [0, 1], float32, chest wall left, superior or lateral up; a
+            cell of 0.3 to 1 mm, the mean of a few pixels.
+        spacing_mm: Between rows and between columns of the small picture.
+        view: CC or MLO.
+
+    Raises:
+        RefusedError: `no_breast`.
+    """
+    cell_mm = float(np.sqrt(spacing_mm[0] * spacing_mm[1]))
+    small = np.ascontiguousarray(small, np.float32)
+    air = measure_air(small)
+    border = find_border(small, air.level)
+    clear = np.where(border, np.float32(air.level), small) if border.any() else small
+    lines = find_lines(clear, air.level)
+    clear = repair_lines(clear, *lines)
+    smooth = smooth_picture(clear)
+    tissue = find_tissue(smooth, air, cell_mm)
+    body = choose_body(tissue, cell_mm)
+    markers = find_markers(clear, body, cell_mm)
+    if markers.any():
+        smooth = smooth_picture(np.where(markers, np.float32(air.level), clear))
+        body = choose_body(find_tissue(smooth, air, cell_mm), cell_mm)
+    limbs = find_limbs(body, cell_mm)
+    if limbs.any():
+        body = choose_body(body & ~limbs, cell_mm)
+    outlined = refine_edge(smooth, body, air.level, cell_mm) & ~limbs
+    beads = find_beads(clear, outlined, cell_mm)
+    mask = finish_breast(outlined & ~beads)
+    muscle = find_muscle(smooth, mask, air.level, cell_mm) if view == "MLO" else np.zeros_like(mask)
+    rest = tissue & ~spread_mask(body | markers | limbs, 2)
+    cells = {
+        **_sort_rest(rest, MARKER_MM2 / cell_mm**2),
+        "border": int(border.sum()),
+        "line": int(lines[0].sum() * small.shape[1] + lines[1].sum() * small.shape[0]),
+    }
+    cells["marker"] += int(markers.sum()) + int(beads.sum())
+    cells["other_tissue"] += int(limbs.sum())
+    return BreastParts(mask, muscle, {kind: n * cell_mm**2 for kind, n in cells.items()})
+
+
+def choose_body(tissue: np.ndarray, cell_mm: float) -> np.ndarray:
+    """Returns the largest piece of tissue that begins near the chest wall, bool.
+
+    What hangs on it by a thread is cut off.
+
+    Args:
+        tissue: bool, chest wall left.
+        cell_mm: Side of a cell.
+
+    Raises:
+        RefusedError: `no_breast`.
+    """
+    radius = max(1, round(THIN_MM / cell_mm))
+    return grow_within(_keep_largest(open_mask(tissue, radius)), tissue, radius + 1)
+
+
+def finish_breast(mask: np.ndarray, minimum_share: float = 0.02) -> np.ndarray:
+    """Returns the largest piece of a mask with its holes filled.
+
+    Args:
+        mask: bool, chest wall left.
+        minimum_share: A smaller share of the picture is no breast.
+
+    Raises:
+        RefusedError: `no_breast`.
+    """
+    breast = fill_holes(_keep_largest(mask))
+    cells = int(np.count_nonzero(breast))
+    share = cells / breast.size
+    if share < minimum_share or share > 0.98:
+        raise RefusedError("no_breast", f"tissue over {share:.0%} of the image")
+    rows, columns = (np.flatnonzero(breast.any(axis=axis)) for axis in (1, 0))
+    if cells > 0.98 * (rows[-1] + 1 - rows[0]) * (columns[-1] + 1 - columns[0]):
+        raise RefusedError("no_breast", "a rectangle")
+    return breast
+
+
+def _keep_largest(mask: np.ndarray) -> np.ndarray:
+    pieces = find_pieces(mask)
+    area = np.where(pieces.box[:, 1] < 0.25 * mask.shape[1], pieces.area, 0)
+    if not area.any():
+        raise RefusedError("no_breast", "nothing but air")
+    return draw_pieces(pieces, np.arange(area.size) == np.argmax(area))
+
+
+def _sort_rest(rest: np.ndarray, most: float) -> dict[str, int]:
+    """Cells of the pieces that were left out: markers, or other tissue where larger than `most`."""
+    area = find_pieces(rest).area
+    return {
+        "marker": int(area[area <= most].sum()),
+        "other_tissue": int(area[area > most].sum()),
+    }
 
 
 def find_breast(image: np.ndarray, minimum_share: float = 0.02) -> np.ndarray:

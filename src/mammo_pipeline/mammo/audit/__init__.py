@@ -1,0 +1,1 @@
+"""The proof that no model can tell the devices apart."""
