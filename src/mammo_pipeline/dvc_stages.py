@@ -132,6 +132,9 @@ def describe_stage(
     watches = bool(manifests & written)
     # The folder that a room watches may not be mounted today; then its last tables stay.
     kept = outs if watches else again
+    # A store takes up what it has made before.
+    stores = {n for n in written if str(catalog[n]["type"]).endswith(".ImageStore")}
+    kept = kept | set(_paths(catalog, stores))
     stage = {
         "cmd": f"{KEDRO} run --env {env} --pipelines {room}",
         "always_changed": watches,

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
-from mammo_pipeline.mammo import geometry
-from mammo_pipeline.mammo.dicom.examine import digest_pixels
-from mammo_pipeline.mammo.dicom.pixels import decode_pixels, present
+from mammo_pipeline.mammo import detail, geometry, intensity, rim
+from mammo_pipeline.mammo.depth import measure_depth_mm
+from mammo_pipeline.mammo.dicom.presentation import ShowRule
+from mammo_pipeline.mammo.digest import digest_record
 from mammo_pipeline.mammo.fates import RefusedError
-from mammo_pipeline.mammo.intensity import WHITE, match_detail, match_tissue, to_stored
-from mammo_pipeline.mammo.mask import find_breast
-from mammo_pipeline.mammo.probe import describe_image
+from mammo_pipeline.mammo.frame import (
+    Frame,
+    Sketch,
+    lay_on_grid,
+    read_between,
+    read_frame,
+    sketch_frame,
+)
+from mammo_pipeline.mammo.mask import BreastParts, find_parts
+from mammo_pipeline.mammo.muscle import trace_muscle
 
-# Scaling the detail moves the distribution of grey a little, and the other way round; after six
-# rounds the ratios hold to a hundredth.
-MATCHING_ROUNDS = 6
+# Scaling the detail moves the distribution of grey a little, and the other way round.
+MATCHING_ROUNDS = 3
+# Bands of detail are measured this far within the rim, and tissue beyond it lends them its margin.
+CORE_PX, MARGIN_PX = 4, 20
 
 
 @dataclass(frozen=True)
@@ -32,18 +42,43 @@ class Standard:
             detector's image carries no more detail than the coarsest one's.
         skin_mm: Rim of the breast that is taken off. Detectors and their edge processing draw the
             skin line each in their own way, and a net reads it.
-        detail_ratios: Fine detail over middle, middle over coarse; the same for every image.
+        detail_ratios: Size of each band of detail over that of the next, the finest first; the same
+            for every image.
+        grey_quantiles: Quantiles of an image's grey that are laid on the reference: 129 give every
+            image the same distribution, 3 only the same extremes and median.
+        field_mm: Height and width of the field that is looked at, however large the detector is:
+            the smallest of the accepted devices.
+        show: Which of the displays that an image offers is taken.
     """
 
     spacing_mm: float
     shape_px: tuple[int, int]
     bandwidth_mm: float
     skin_mm: float
-    detail_ratios: tuple[float, float]
+    detail_ratios: tuple[float, float, float]
+    grey_quantiles: int
+    field_mm: tuple[float, float]
+    show: ShowRule
+
+
+def describe_standard(standard: Standard, maps: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Returns the standard and the digest of the maps of grey as JSON holds them.
+
+    A model goes with it: images of another standard are not those that it was made for.
+
+    Args:
+        standard: What every image became.
+        maps: Maps of grey by device; None, or one without devices, for none.
+    """
+    own = digest_record(maps) if maps and maps["devices"] else ""
+    return {**json.loads(json.dumps(asdict(standard))), "device_maps": own}
 
 
 def standardize_file(
-    content: bytes, image: dict[str, Any], standard: Standard
+    content: bytes,
+    image: Mapping[str, Any],
+    standard: Standard,
+    maps: Mapping[str, Any] | None = None,
 ) -> tuple[np.ndarray | None, dict[str, Any]]:
     """Returns the canvas, uint16 of the standard's shape, and the image's record.
 
@@ -51,118 +86,181 @@ def standardize_file(
 
     Args:
         content: The DICOM file.
-        image: Its row of `images`: image_id, laterality, view, row_spacing_mm, column_spacing_mm,
-            photometric, and pixel_sha256, the digest of the pixels that were accepted.
+        image: Its row of `images`: device, laterality, view, row_spacing_mm, column_spacing_mm,
+            photometric, stored_min, stored_max, and the sums of the pixels that were accepted.
         standard: What it should become.
+        maps: Maps of grey by device, of `intensity.fit_device_maps`; None for none.
     """
-    blank = {"image_id": image["image_id"], "code": "accepted", "found": ""}
     try:
-        dataset, stored = decode_pixels(content)
-        if image.get("pixel_sha256", "") not in ("", digest_pixels(stored)):
-            raise RefusedError("changed_since_ingest")
-        # A collection's table may state it where a picture has no header.
-        dataset.PhotometricInterpretation = image["photometric"]
-        shown = present(dataset, stored)
-        orientation = "\\".join(map(str, dataset.get("PatientOrientation", None) or []))
-        flips = geometry.find_flips(shown, image["laterality"], image["view"], orientation)
-        canvas, facts = standardize_image(
-            shown, flips, (image["row_spacing_mm"], image["column_spacing_mm"]), standard
-        )
+        canvas, facts = standardize_frame(read_frame(content, image, standard.show), standard)
     except RefusedError as refusal:
-        return None, {**blank, "code": refusal.code, "found": refusal.found}
-    naive = resize_to_frame(_flip(shown, flips), standard.shape_px)
-    before, after = describe_image(naive), describe_image(canvas)
-    features = {f"before_{k}": v for k, v in before.items()} | {
-        f"after_{k}": v for k, v in after.items()
-    }
-    return canvas, {**blank, **facts, **features}
+        return None, {"code": refusal.code, "found": refusal.found}
+    canvas = intensity.map_device(canvas, image.get("device", ""), maps)
+    return canvas, {"code": "accepted", "found": "", **facts}
 
 
-def standardize_image(
-    shown: np.ndarray,
-    flips: tuple[bool, bool],
-    spacing_mm: tuple[float, float],
-    standard: Standard,
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Returns the canvas and where it came from: the transform and the tissue left out in mm2.
-
-    Args:
-        shown: Presentation values in [0, 1], float32, rows x columns.
-        flips: Whether to flip rows and columns.
-        spacing_mm: Between rows and between columns, at the breast.
-        standard: What the image should become.
+def standardize_frame(frame: Frame, standard: Standard) -> tuple[np.ndarray, dict[str, Any]]:
+    """Returns the canvas, and where it came from: transform, areas in mm2, muscle, meaning of grey.
 
     Raises:
         RefusedError: `no_breast`.
     """
-    scales = tuple(mm / standard.spacing_mm for mm in spacing_mm)
-    coarse = geometry.resample(_flip(shown, flips), *scales)
-    mask = take_off_skin(find_breast(coarse), standard)
-    grey = match_bandwidth(coarse, spacing_mm, standard)
-    for _ in range(MATCHING_ROUNDS):
-        grey = match_detail(match_tissue(grey, mask), mask, standard.detail_ratios)
-    grey = match_tissue(grey, mask)
-    canvas, down, across, lost_px = geometry.place_on_canvas(grey, mask, standard.shape_px)
-    transform = trace(shown.shape, flips, scales, (down, across))
+    sketch = sketch_frame(frame)
+    parts = find_parts(sketch.picture, sketch.cell_mm, frame.view)
+    seen = geometry.limit_field(
+        parts.mask, sketch.cell_mm, sketch.starts_mm, standard.field_mm, frame.view
+    )
+    place = place_sketch(frame, sketch, seen, standard)
+    depth_mm = read_between(
+        place.depth_mm, place.first_mm, sketch.cell_mm, (place.window, standard.spacing_mm)
+    )
+    tissue = depth_mm > standard.skin_mm
+    if not tissue.any():
+        raise RefusedError("no_breast", "nothing within the skin")
+    grey = lay_on_grid(frame, place.transform, place.window)
+    canvas = np.zeros(standard.shape_px, np.uint16)
+    matched = match_image(grey, depth_mm, frame.spacing_mm, standard)
+    canvas[place.window] = intensity.to_stored(matched, tissue)
     facts = {
-        **asdict(transform),
-        "breast_mm2": float(mask.sum()) * standard.spacing_mm**2,
-        "lost_mm2": lost_px * standard.spacing_mm**2,
+        **asdict(place.transform),
+        **measure_areas(parts, seen, place.first_mm, sketch, standard),
+        "muscle_edge": trace_muscle(
+            parts.muscle, place.first_mm, sketch.cell_mm, standard.spacing_mm
+        ),
+        "meaning": frame.meaning,
     }
-    return to_stored(canvas, canvas > 0), facts
+    return canvas, facts
 
 
-def take_off_skin(mask: np.ndarray, standard: Standard) -> np.ndarray:
-    """Returns the breast without its rim, the chest wall's side kept; bool, same shape.
+@dataclass(frozen=True)
+class Place:
+    """Where the sketch lies on the canvas.
+
+    Attributes:
+        depth_mm: How deep each cell of the sketch lies within the breast that is looked at.
+        first_mm: Where the sketch's first cell begins on the canvas.
+        transform: From stored pixels to canvas pixels.
+        window: Rows and columns of the canvas that the breast and a margin take.
+    """
+
+    depth_mm: np.ndarray
+    first_mm: tuple[float, float]
+    transform: geometry.Transform
+    window: tuple[slice, slice]
+
+
+def place_sketch(frame: Frame, sketch: Sketch, breast: np.ndarray, standard: Standard) -> Place:
+    """Returns where the breast comes to lie.
+
+    Args:
+        frame: The stored picture.
+        sketch: It, made small.
+        breast: What is looked at of it, bool.
+        standard: Says what the canvas is.
 
     Raises:
-        RefusedError: `no_breast` when nothing is left.
+        RefusedError: `no_breast` where nothing of it lies in the field.
     """
-    steps = round(standard.skin_mm / standard.spacing_mm)
-    inner = ndimage.binary_erosion(mask, iterations=steps, border_value=1) if steps else mask
-    if not inner.any():
-        raise RefusedError("no_breast", "nothing within the skin")
-    return inner
+    if not breast.any():
+        raise RefusedError("no_breast", "nothing in the field")
+    depth_mm = measure_depth_mm(breast, sketch.cell_mm)
+    shifts_mm = geometry.place_breast(
+        depth_mm, sketch.cell_mm, sketch.starts_mm, standard.shape_px[0] * standard.spacing_mm
+    )
+    row_mm, column_mm = frame.spacing_mm
+    scales = row_mm / standard.spacing_mm, column_mm / standard.spacing_mm
+    shifts = shifts_mm[0] / standard.spacing_mm, shifts_mm[1] / standard.spacing_mm
+    first_mm = shifts_mm[0] + sketch.starts_mm[0], shifts_mm[1] + sketch.starts_mm[1]
+    transform = geometry.trace(frame.stored.shape, sketch.flips, scales, shifts)
+    window = find_window(breast, first_mm, sketch.cell_mm, standard)
+    return Place(depth_mm, first_mm, transform, window)
+
+
+def find_window(
+    breast: np.ndarray,
+    first_mm: tuple[float, float],
+    cell_mm: tuple[float, float],
+    standard: Standard,
+) -> tuple[slice, slice]:
+    """Returns the rows and columns of the canvas that the breast and a margin take.
+
+    Args:
+        breast: On the sketch, bool.
+        first_mm: Where the sketch's first cell begins on the canvas.
+        cell_mm: Height and width of a cell.
+        standard: Says what the canvas is.
+    """
+    parts = []
+    for axis in (0, 1):
+        cover = np.flatnonzero(breast.any(axis=1 - axis))
+        ends_mm = first_mm[axis] + cell_mm[axis] * np.array([cover[0], cover[-1] + 1])
+        low, high = ends_mm / standard.spacing_mm + np.array([-MARGIN_PX, MARGIN_PX])
+        begin, end = np.clip([np.floor(low), np.ceil(high)], 0, standard.shape_px[axis]).astype(int)
+        parts.append(slice(int(begin), int(end)))
+    return parts[0], parts[1]
+
+
+def measure_areas(
+    parts: BreastParts,
+    seen: np.ndarray,
+    first_mm: tuple[float, float],
+    sketch: Sketch,
+    standard: Standard,
+) -> dict[str, float]:
+    """Returns areas in mm2 and the breast's extent in mm, as the sketch shows them.
+
+    `breast_mm2`, `breast_height_mm` and `breast_width_mm` of what is looked at; `beyond_field_mm2`
+    of the breast outside the field; `lost_mm2` of what does not fit on the canvas; `muscle_mm2`;
+    and what was taken for no breast, by kind: `removed_border_mm2` and so on.
+    """
+    on_canvas = []
+    for axis in (0, 1):
+        middles = first_mm[axis] + sketch.cell_mm[axis] * (np.arange(seen.shape[axis]) + 0.5)
+        on_canvas.append((middles > 0) & (middles < standard.shape_px[axis] * standard.spacing_mm))
+    cell_mm2 = sketch.cell_mm[0] * sketch.cell_mm[1]
+    whole, kept = int(seen.sum()), int(seen[np.ix_(*on_canvas)].sum())
+    return {
+        "breast_mm2": whole * cell_mm2,
+        "breast_height_mm": int(seen.any(axis=1).sum()) * sketch.cell_mm[0],
+        "breast_width_mm": int(seen.any(axis=0).sum()) * sketch.cell_mm[1],
+        "beyond_field_mm2": (int(parts.mask.sum()) - whole) * cell_mm2,
+        "lost_mm2": (whole - kept) * cell_mm2,
+        "muscle_mm2": int((parts.muscle & seen).sum()) * cell_mm2,
+        **{f"removed_{kind}_mm2": float(mm2) for kind, mm2 in parts.removed_mm2.items()},
+    }
+
+
+def match_image(
+    grey: np.ndarray, depth_mm: np.ndarray, spacing_mm: tuple[float, float], standard: Standard
+) -> np.ndarray:
+    """Returns the grey with the standard's bandwidth, distribution and detail, float32.
+
+    Args:
+        grey: Presentation values on the canvas's grid, float32.
+        depth_mm: How deep each pixel lies within the breast, float32, same shape.
+        spacing_mm: Of the stored pixels.
+        standard: What the image should become.
+    """
+    tissue = depth_mm > standard.skin_mm
+    core = depth_mm > standard.skin_mm + CORE_PX * standard.spacing_mm
+    count = standard.grey_quantiles
+    targets = intensity.list_targets(count)
+    grey = match_bandwidth(grey, spacing_mm, standard)
+    for _ in range(MATCHING_ROUNDS):
+        grey = intensity.map_grey(grey, intensity.find_levels(grey, tissue, count), targets)
+        grey = detail.match_detail(grey, core, standard.detail_ratios)
+        grey = rim.level_rim(grey, depth_mm, standard.skin_mm)
+    return intensity.map_grey(grey, intensity.find_levels(grey, tissue, count), targets)
 
 
 def match_bandwidth(
-    coarse: np.ndarray, spacing_mm: tuple[float, float], standard: Standard
+    grey: np.ndarray, spacing_mm: tuple[float, float], standard: Standard
 ) -> np.ndarray:
     """Returns the image blurred to the standard's bandwidth, float32, same shape.
 
-    A Gaussian of what is missing: variances of blurs add up. The image's own blur is that of
-    one stored pixel, spacing / sqrt(12) for a square aperture.
+    A Gaussian of what is missing: variances of blurs add up. The image's own blur is that of one
+    stored pixel and of one pixel of the canvas, each spacing / sqrt(12) for a square aperture.
     """
-    own = [mm / np.sqrt(12) for mm in spacing_mm]
-    missing = [np.sqrt(max(standard.bandwidth_mm**2 - mm**2, 0.0)) for mm in own]
-    return ndimage.gaussian_filter(coarse, [mm / standard.spacing_mm for mm in missing])
-
-
-def trace(
-    stored_px: tuple[int, ...],
-    flips: tuple[bool, bool],
-    scales: tuple[float, ...],
-    shifts: tuple[int, int],
-) -> geometry.Transform:
-    """Returns the map from stored pixels to canvas pixels that the steps amount to.
-
-    >>> trace((100, 80), (False, True), (0.5, 0.5), (3, 0))
-    Transform(row_scale=0.5, row_offset=3, column_scale=-0.5, column_offset=40.0)
-    """
-    parts: list[float] = []
-    for size, flip, scale, shift in zip(stored_px, flips, scales, shifts, strict=True):
-        parts += [-scale, scale * size + shift] if flip else [scale, shift]
-    return geometry.Transform(*parts)
-
-
-def resize_to_frame(shown: np.ndarray, shape_px: tuple[int, int]) -> np.ndarray:
-    """Returns the image as a fixed resize gives it: the frame of the device, stretched; uint16.
-
-    This is what most published systems feed their nets; it is kept for the comparison alone.
-    """
-    scales = shape_px[0] / shown.shape[0], shape_px[1] / shown.shape[1]
-    return np.rint(np.clip(geometry.resample(shown, *scales), 0, 1) * WHITE).astype(np.uint16)
-
-
-def _flip(image: np.ndarray, flips: tuple[bool, bool]) -> np.ndarray:
-    return image[:: -1 if flips[0] else 1, :: -1 if flips[1] else 1]
+    own = [(mm**2 + standard.spacing_mm**2) / 12 for mm in spacing_mm]
+    rows, columns = (max(standard.bandwidth_mm**2 - mm2, 0.0) ** 0.5 for mm2 in own)
+    return detail.blur_image(grey, (rows / standard.spacing_mm, columns / standard.spacing_mm))

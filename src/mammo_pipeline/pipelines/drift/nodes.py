@@ -24,6 +24,8 @@ from mammo_pipeline.mammo.drift import (
 from mammo_pipeline.mammo.fates import describe_fate
 from mammo_pipeline.pipelines.drift.parameters import DriftParameters
 
+# Columns of features that hold many numbers each, which only the audit of devices looks at.
+CURVES = ("_histogram", "_spectrum", "_net")
 Members = dict[str, Callable[[], dict[str, np.ndarray]]]
 
 log = logging.getLogger(__name__)
@@ -50,9 +52,11 @@ def score_current_images(
 def compare_cohorts(
     cohort: pd.DataFrame,
     store: StoredImages,
+    image_features: pd.DataFrame,
     current_images: pd.DataFrame,
     current_files: pd.DataFrame,
     current_store: StoredImages,
+    current_features: pd.DataFrame,
     ensemble: dict[str, Any],
     tune_scores: pd.DataFrame,
     current_scores: pd.DataFrame,
@@ -64,13 +68,13 @@ def compare_cohorts(
     with tune alone. The test set is not looked at.
     """
     refuse_other_data(ensemble["data_version"], digest_data(cohort, store.index), "sweep")
-    reference = join_features(cohort[cohort["side"] != "test"], store)
-    current = join_features(current_images, current_store)
+    reference = join_features(cohort[cohort["side"] != "test"], image_features)
+    current = join_features(current_images, current_features)
     settings = collect_settings(parameters)
     listed = list_features(reference, parameters)
     features = compare_features(reference, current, listed, **settings)
-    tune = add_scores(reference, score_tune(ensemble, tune_scores))
-    scored = add_scores(current, calibrate(ensemble, current_scores))
+    tune = add_scores(cohort, score_tune(ensemble, tune_scores))
+    scored = add_scores(current_images, calibrate(ensemble, current_scores))
     scores = [Feature("calibrated logit", "numeric", "score")]
     features += compare_features(tune, scored, scores, **settings)
     groups = summarise_drift(features)
@@ -102,10 +106,10 @@ def add_scores(images: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     return images[["image_id", "patient_id"]].merge(scores, on="image_id")
 
 
-def join_features(images: pd.DataFrame, store: StoredImages) -> pd.DataFrame:
-    """Returns the standardized images with the features of their pixels before and after."""
-    ready = store.index[store.index["position"] >= 0]
-    return images.merge(ready, on="image_id", suffixes=("", "_stored"))
+def join_features(images: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Returns the measured images with the features of their pixels before and after."""
+    single = [column for column in features if not str(column).endswith(CURVES)]
+    return images.merge(features[single], on="image_id")
 
 
 def list_features(reference: pd.DataFrame, parameters: DriftParameters) -> list[Feature]:

@@ -75,20 +75,26 @@ def show_contract(contract: Mapping[str, Any]) -> Section:
     return section | ({"table": {"columns": columns, "rows": rows}} if rows else {})
 
 
-def show_probe(probe: Mapping[str, Any]) -> Section:
-    """Returns the device probe before and after standardization."""
-    names = {"before": "fixed resize of the frame", "after": "standardized canvas"}
+def show_devices(device_audit: Mapping[str, Any]) -> Section:
+    """Returns what the audit of devices found before and after standardization."""
     rows = []
-    for when, name in names.items():
-        found = probe[when]
-        shown = found["auc"] if found["auc"] is not None else f"not probed: {found['reason']}"
-        bounds = [found["low"], found["high"]]
-        rows.append([name, shown, *bounds, found.get("images"), found.get("patients")])
+    for name, record in device_audit["probes"].items():
+        for when in ("before", "after"):
+            found = record[when]
+            shown = found["auc"] if found["auc"] is not None else f"not probed: {found['reason']}"
+            bounds = [found["low"], found["high"]]
+            rows.append([name, when, shown, *bounds, found.get("images"), found.get("patients")])
+    how = next(iter(device_audit["probes"].values()))["after"].get("how", "")
     return {
-        "title": "Device probe",
-        "text": "AUC with which a classifier tells one device from the rest, by plain features of "
-        f"the image; 0.5 is chance. {probe['after'].get('how', '')}",
-        "table": {"columns": ["images", "AUC", "low", "high", "n", "patients"], "rows": rows},
+        "title": "Devices",
+        "text": "AUC with which a classifier tells one device from the rest: by geometry, by "
+        "simple statistics, by a frozen net; before is the stretched frame, after the "
+        f"standardized canvas; 0.5 is chance. {how} Gates of the audit: {device_audit['verdict']}; "
+        "its page, standardization.html, has each.",
+        "table": {
+            "columns": ["probe", "images", "AUC", "low", "high", "n", "patients"],
+            "rows": rows,
+        },
     }
 
 

@@ -153,7 +153,7 @@ def write_audit_page(
     test_truth: pd.DataFrame,
     ensemble: dict[str, Any],
     contract: dict[str, Any],
-    device_probe: dict[str, Any],
+    device_audit: dict[str, Any],
     ensemble_metrics: dict[str, float],
     train_metrics: dict[str, Any],
 ) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def write_audit_page(
             page.show_subgroups(evaluation),
             background.show_flow(evaluation["flow"]),
             background.show_contract(contract),
-            background.show_probe(device_probe),
+            background.show_devices(device_audit),
             background.show_making(ensemble, ensemble_metrics, train_metrics),
             background.show_benchmarks(evaluation),
             background.show_limits(evaluation, ensemble),

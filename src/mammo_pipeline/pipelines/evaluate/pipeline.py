@@ -7,7 +7,7 @@ from mammo_pipeline.pipelines.standardize.nodes import move_lesions
 
 MEASURED = ["test_scores", "test_truth", "ensemble", "cohort", "store", "canvas_test_lesions"]
 MEASURED += ["files", "params:evaluate"]
-AUDITED = ["evaluation", "test_scores", "test_truth", "ensemble", "contract", "device_probe"]
+AUDITED = ["evaluation", "test_scores", "test_truth", "ensemble", "contract", "device_audit"]
 AUDITED += ["ensemble_metrics", "train_metrics"]
 
 

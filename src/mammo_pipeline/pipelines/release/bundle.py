@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from shutil import copyfile
 from typing import TYPE_CHECKING, Any
@@ -14,8 +13,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     import keras
-
-    from mammo_pipeline.mammo.standard import Standard
 
 
 def build_members(
@@ -73,7 +70,7 @@ def member_artifact(place: int) -> str:
 
 
 def describe_model(
-    ensemble: Mapping[str, Any], standard: Standard, artifacts: Mapping[str, Path]
+    ensemble: Mapping[str, Any], standard: Mapping[str, Any], artifacts: Mapping[str, Path]
 ) -> dict[str, Any]:
     """Returns the model config: members, calibration, standard of the images, digest of each file.
 
@@ -86,10 +83,10 @@ def describe_model(
             f"the serving file knows the calibration 'platt', found {calibration['method']!r}"
         )
     shape_px = list(ensemble["network"]["image_shape"])
-    if shape_px != list(standard.shape_px):
+    if shape_px != standard["shape_px"]:
         raise ValueError(
             f"the network was made for canvases of {shape_px}, standardize now makes "
-            f"{list(standard.shape_px)}. Run the rooms from train on again."
+            f"{standard['shape_px']}. Run the rooms from train on again."
         )
     weights = [float(member["weight"]) for member in ensemble["members"]]
     if not weights or min(weights) <= 0:
@@ -100,7 +97,7 @@ def describe_model(
             for place, weight in enumerate(weights)
         ],
         "aggregation": ensemble["aggregation"],
-        "standard": {**asdict(standard), "shape_px": shape_px},
+        "standard": dict(standard),
         "slope": float(calibration["slope"]),
         "intercept": float(calibration["intercept"]),
         "digests": {

@@ -9,8 +9,8 @@ from typing import Any
 def collect_figures(**records: Mapping[str, Any]) -> dict[str, float | None]:
     """Returns every figure of the records under `<record>.<path>`; a null stays null.
 
-    >>> collect_figures(contract={"passed": True}, device_probe={"after": {"auc": 0.6}})
-    {'contract.passed': 1.0, 'device_probe.after.auc': 0.6}
+    >>> collect_figures(contract={"passed": True}, device_audit={"failed": 0})
+    {'contract.passed': 1.0, 'device_audit.failed': 0.0}
     """
     figures: dict[str, float | None] = {}
     for name, record in records.items():

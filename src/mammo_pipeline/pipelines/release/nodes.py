@@ -20,7 +20,7 @@ from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameter
 from mammo_pipeline.tracking import model_link, run_link, server_command
 
 if TYPE_CHECKING:
-    from mammo_pipeline.mammo.standard import Standard
+    pass
 
 Members = dict[str, Callable[[], dict[str, np.ndarray]]]
 
@@ -33,12 +33,12 @@ class ServedDifferenceError(ValueError):
 
 def judge_release(
     evaluation: dict[str, Any],
-    device_probe: dict[str, Any],
+    device_audit: dict[str, Any],
     contract: dict[str, Any],
     parameters: ReleaseParameters,
 ) -> list[dict[str, Any]]:
     """Returns one verdict a rule, each with the reason of the rule beside its outcome."""
-    figures = collect_figures(evaluation=evaluation, device_probe=device_probe, contract=contract)
+    figures = collect_figures(evaluation=evaluation, device_audit=device_audit, contract=contract)
     return [judge_one(rule, figures) for rule in parameters.gates]
 
 
@@ -61,6 +61,7 @@ def register_ensemble(
     evaluation: dict[str, Any],
     audit_page: dict[str, Any],
     gates: list[dict[str, Any]],
+    device_maps: dict[str, Any] | None,
     standardize: StandardizeParameters,
     parameters: ReleaseParameters,
 ) -> dict[str, Any]:
@@ -79,10 +80,12 @@ def register_ensemble(
     registry.require_run()
     refuse_other_figures(ensemble, evaluation)
     members = bundle.build_members(ensemble, sweep_members)
-    standard = standardize.standard
+    from mammo_pipeline.mammo.standard import describe_standard
+
+    standard = describe_standard(standardize.standard, device_maps)
     records = {"ensemble": ensemble, "evaluation": evaluation}
     uri = _log_ensemble(ensemble, standard, members, records, Path(audit_page["page"]))
-    images = draw_canvases(standard.shape_px, parameters.served_images, parameters.seed)
+    images = draw_canvases(standardize.shape_px, parameters.served_images, parameters.seed)
     difference = bundle.compare_served(registry.load_logged(uri), ensemble, members, images)
     if not difference <= parameters.served_tolerance:
         raise ServedDifferenceError(
@@ -104,7 +107,7 @@ def refuse_other_figures(ensemble: dict[str, Any], evaluation: dict[str, Any]) -
 
 def _log_ensemble(
     ensemble: dict[str, Any],
-    standard: Standard,
+    standard: dict[str, Any],
     members: dict[str, Any],
     records: dict[str, Any],
     page: Path,
@@ -116,7 +119,7 @@ def _log_ensemble(
         artifacts = bundle.write_artifacts(Path(folder), members, records, {"audit_page": page})
         config = bundle.describe_model(ensemble, standard, artifacts)
         code = Path(serving.__file__).with_name("ensemble_model.py")
-        return registry.log_ensemble(code, artifacts, config, standard.shape_px)
+        return registry.log_ensemble(code, artifacts, config, tuple(standard["shape_px"]))
 
 
 def draw_canvases(shape_px: tuple[int, int], count: int, seed: int) -> np.ndarray:
@@ -166,12 +169,13 @@ def _describe_version(evaluation: dict[str, Any], passed: bool) -> str:
 def close_study(
     release: dict[str, Any],
     evaluation: dict[str, Any],
-    device_probe: dict[str, Any],
+    device_audit: dict[str, Any],
     audit_page: dict[str, Any],
 ) -> None:
     """Logs the block with which the main job ends."""
     from mammo_pipeline.reporting.page import show_figure
 
+    devices = device_audit["probes"]["statistics"]
     verdict = f"candidate: all {len(release['gates'])} gates passed"
     if not release["passed"]:
         verdict = "refused: " + "; ".join(release["refused_because"])
@@ -179,8 +183,8 @@ def close_study(
         "cohort": read_flow(evaluation["flow"]),
         "test AUROC": f"{show_figure(evaluation['auroc'])}, n = {evaluation['auroc']['n']} breasts",
         "calibration error": show_figure(evaluation["calibration_error"]),
-        "device AUROC": f"{show_figure(as_figure(device_probe['before']))} before, "
-        f"{show_figure(as_figure(device_probe['after']))} after; 0.5 is chance",
+        "device AUROC": f"{show_figure(as_figure(devices['before']))} before, "
+        f"{show_figure(as_figure(devices['after']))} after; 0.5 is chance",
         "model": f"{release['model']} version {release['version']}",
         "gate": verdict,
         "run": release["links"]["run"],

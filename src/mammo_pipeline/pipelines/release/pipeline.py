@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.judge_release,
-                inputs=["evaluation", "device_probe", "contract", "params:release"],
+                inputs=["evaluation", "device_audit", "contract", "params:release"],
                 outputs="release_gates",
                 name="judge_release",
             ),
@@ -23,6 +23,7 @@ def create_pipeline() -> Pipeline:
                     "evaluation",
                     "audit_page",
                     "release_gates",
+                    "known_device_maps",
                     "params:standardize",
                     "params:release",
                 ],
@@ -31,7 +32,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.close_study,
-                inputs=["release", "evaluation", "device_probe", "audit_page"],
+                inputs=["release", "evaluation", "device_audit", "audit_page"],
                 outputs=None,
                 name="close_study",
             ),

@@ -12,7 +12,7 @@ from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo import exam
 from mammo_pipeline.mammo.fates import describe_fate
-from mammo_pipeline.mammo.standard import Standard
+from mammo_pipeline.mammo.standard import describe_standard
 from mammo_pipeline.pipelines.score.parameters import ScoreParameters
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 def score_folder(
     images: pd.DataFrame,
     store: StoredImages,
+    device_maps: dict[str, Any] | None,
     standardize: StandardizeParameters,
     parameters: ScoreParameters,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -30,6 +31,7 @@ def score_folder(
     Args:
         images: As `ingest` made them, without labels.
         store: The same images, standardized.
+        device_maps: Maps of grey by device that they went through; None for none.
         standardize: How they were standardized; it must be how the model's images were.
         parameters: The room's parameters.
 
@@ -40,7 +42,8 @@ def score_folder(
     from mammo_pipeline.tracking.released import load_released
 
     released = load_released()
-    refuse_other_standard(released.config["standard"], standardize.standard)
+    current = describe_standard(standardize.standard, device_maps)
+    refuse_other_standard(released.config["standard"], current)
     table = images.merge(store.index[["image_id", "position", "code"]], on="image_id")
     seen = table[table["position"] >= 0]
     probability = pd.Series(np.nan, index=table.index)
@@ -58,16 +61,15 @@ def score_folder(
     return table[kept].assign(probability=probability), model
 
 
-def refuse_other_standard(stated: dict[str, Any], current: Standard) -> None:
+def refuse_other_standard(stated: dict[str, Any], current: dict[str, Any]) -> None:
     """Returns nothing when the model's images and these were standardized alike.
 
     Raises:
         ValueError: They were not, with what differs.
     """
-    here = {name: getattr(current, name) for name in stated}
-    differ = [n for n, value in stated.items() if list(np.ravel(value)) != list(np.ravel(here[n]))]
+    differ = [n for n in sorted({*stated, *current}) if stated.get(n) != current.get(n)]
     if differ:
-        told = "; ".join(f"{n}: model {stated[n]}, here {here[n]}" for n in differ)
+        told = "; ".join(f"{n}: model {stated.get(n)}, here {current.get(n)}" for n in differ)
         raise ValueError(
             f"The released model was made for images of another standard ({told}). Score with the "
             "environment that the model was trained in: kedro run --env <env> --pipelines score."

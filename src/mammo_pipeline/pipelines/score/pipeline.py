@@ -17,7 +17,10 @@ def score_images() -> Pipeline:
         [
             node(
                 nodes.score_folder,
-                inputs=["score_images", "score_store", "params:standardize", "params:score"],
+                inputs=[
+                    *("score_images", "score_store", "known_device_maps"),
+                    *("params:standardize", "params:score"),
+                ],
                 outputs=["image_scores", "score_model"],
                 name="score_folder",
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,57 +15,152 @@ from tqdm import tqdm
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.files import FolderOfFiles
 from mammo_pipeline.datasets.store import ImageStream, StoredImages
+from mammo_pipeline.engine import run_tasks
+from mammo_pipeline.guard import GuardedFailure, Limits
+from mammo_pipeline.imports import digest_code
+from mammo_pipeline.mammo import standard as trade
+from mammo_pipeline.mammo.digest import digest_record
 from mammo_pipeline.mammo.exam import BOX_COLUMNS
-from mammo_pipeline.mammo.fates import describe_fate
 from mammo_pipeline.mammo.geometry import Transform
-from mammo_pipeline.mammo.standard import Standard, standardize_file
+from mammo_pipeline.pipelines.ingest.reading import FAILURES
+from mammo_pipeline.pipelines.standardize import worker
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
 
 log = logging.getLogger(__name__)
 
 AXES = ("row_scale", "row_offset", "column_scale", "column_offset")
-SHOWN_FEATURES = {
-    "q50": "median grey of the tissue",
-    "spread": "standard deviation of the grey of the tissue",
-    "high_frequency": "standard deviation of the finest detail",
-    "tissue_share": "tissue's share of the frame",
-}
+# What a row of `images` says that shapes the canvas, beside the pixels and how they are shown.
+SHAPING = [
+    *("pixel_sha256", "display_sha256", "photometric", "laterality", "view"),
+    *("row_spacing_mm", "column_spacing_mm"),
+]
+# Refusals that say nothing of the image: it is tried again by the next run.
+FLEETING = frozenset({"changed_since_ingest", "unreadable_file", *FAILURES.values()})
+Maps = dict[str, Any]
+
+
+class DeviceLeakError(RuntimeError):
+    """A gate of the audit failed: the standardized images tell their device."""
+
+
+def fit_device_maps(
+    cohort: pd.DataFrame, folder: FolderOfFiles, key: bytes, parameters: StandardizeParameters
+) -> Maps:
+    """Returns a map of grey for each device, fitted on the train side alone; none unless asked for.
+
+    Args:
+        cohort: One row an image, with its side.
+        folder: The DICOM folder.
+        key: The secret of the pseudonyms.
+        parameters: The room's parameters.
+    """
+    from mammo_pipeline.mammo.intensity import fit_device_maps as fit
+
+    train = cohort[cohort["side"] == "train"]
+    chosen = sample_by_device(train, parameters.device_map_images, parameters.seed)
+    if chosen.empty:
+        return fit(np.empty((0, parameters.grey_quantiles)), np.empty(0, str))
+    paths = find_paths(chosen, folder, key)
+    tasks = (
+        (path, row, parameters.standard)
+        for path, row in zip(paths, chosen.to_dict("records"), strict=True)
+    )
+    found = list(run_in_workers(worker.read_levels, tasks, len(chosen), "device maps", parameters))
+    seen = [isinstance(levels, np.ndarray) for levels in found]
+    levels = np.stack([row for row, is_seen in zip(found, seen, strict=True) if is_seen])
+    return fit(levels, chosen["device"].to_numpy(str)[seen])
 
 
 def standardize_images(
-    images: pd.DataFrame, folder: FolderOfFiles, key: bytes, parameters: StandardizeParameters
+    images: pd.DataFrame,
+    folder: FolderOfFiles,
+    key: bytes,
+    device_maps: Maps | None,
+    parameters: StandardizeParameters,
 ) -> ImageStream:
     """Returns the stream of standardized images, in the order of the table.
+
+    What the store has already, by the content it was made from and by how, is not made again.
 
     Args:
         images: One row an image, as `ingest` made it.
         folder: The DICOM folder.
         key: The secret of the pseudonyms: a file is found again by making its pseudonym anew, so
             that no table holds its name.
+        device_maps: Maps of grey by device; None where the study made none.
         parameters: The room's parameters.
     """
-    return ImageStream(parameters.shape_px, _standardize(images, folder, key, parameters))
-
-
-def _standardize(
-    images: pd.DataFrame, folder: FolderOfFiles, key: bytes, parameters: StandardizeParameters
-) -> Iterator[tuple[np.ndarray | None, dict[str, Any]]]:
-    from joblib import Parallel, delayed
-
+    maps = device_maps or {"targets": [], "devices": {}}
     rows = images.to_dict("records")
-    names = folder.find_again([row["file_id"] for row in rows], key)
-    work = Parallel(n_jobs=parameters.jobs, return_as="generator")(
-        delayed(_standardize_one)(folder, names[row["file_id"]], row, parameters.standard)
-        for row in rows
+    standard = parameters.standard
+
+    def make(numbers: list[int]) -> Iterator[tuple[int, bytes | None, dict[str, Any]]]:
+        paths = find_paths(images.iloc[numbers], folder, key)
+        tasks = (
+            (path, rows[number], standard, maps)
+            for path, number in zip(paths, numbers, strict=True)
+        )
+        label = "standardize"
+        found = run_in_workers(worker.standardize_path, tasks, len(numbers), label, parameters)
+        for number, outcome in zip(numbers, found, strict=True):
+            yield number, *_settle(outcome)
+
+    keys = [make_key(row, parameters, maps) for row in rows]
+    records = [{"image_id": row["image_id"]} for row in rows]
+    return ImageStream(parameters.shape_px, keys, records, make, FLEETING)
+
+
+def make_key(image: dict[str, Any], parameters: StandardizeParameters, maps: Maps) -> str:
+    """Returns what a canvas is found by: SHA-256 of all that it is made from and by.
+
+    The pixels and how they are shown, where the breast lies, the standard, the map of the device,
+    and the code: a changed preference for windows redoes the images that offer several.
+    """
+    own = maps["devices"].get(image["device"])
+    return digest_record(
+        {
+            "image": {name: image[name] for name in SHAPING},
+            "standard": asdict(parameters.standard),
+            "map": [own, maps["targets"]] if own else None,
+            "code": _digest_trade(),
+        }
     )
-    yield from tqdm(work, total=len(rows), desc="standardize", unit="image", mininterval=1)
 
 
-def _standardize_one(
-    folder: FolderOfFiles, name: str, row: dict[str, Any], standard: Standard
-) -> tuple[np.ndarray | None, dict[str, Any]]:
-    with folder.open(name) as stream:
-        return standardize_file(stream.read(), row, standard)
+@cache
+def _digest_trade() -> str:
+    return digest_code(trade.__name__)
+
+
+def _settle(outcome: Any) -> tuple[bytes | None, dict[str, Any]]:
+    if isinstance(outcome, GuardedFailure):
+        return None, {"code": FAILURES[outcome.kind], "found": outcome.detail}
+    return outcome
+
+
+def run_in_workers(
+    function: Any, tasks: Any, total: int, label: str, parameters: StandardizeParameters
+) -> Iterator[Any]:
+    """Yields what becomes of each task, in order, with a progress bar."""
+    limits = Limits(parameters.limits.seconds, parameters.limits.memory_mb)
+    work = run_tasks(function, tasks, parameters.engine, limits)
+    bar = tqdm(work, total=total, desc=label, unit="image", mininterval=1)
+    for _, outcome in bar:
+        yield outcome
+
+
+def find_paths(images: pd.DataFrame, folder: FolderOfFiles, key: bytes) -> list[str]:
+    """Returns the path of each image's file, which stays in this process and its workers."""
+    ids = images["file_id"].tolist()
+    names = folder.find_again(ids, key)
+    return [str(folder.path_of(names[file_id])) for file_id in ids]
+
+
+def sample_by_device(images: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """Returns at most so many images of each device, drawn by chance, in the table's order."""
+    rng = np.random.default_rng(seed)
+    order = images.iloc[rng.permutation(len(images))]
+    return images.loc[order.groupby("device").head(most).index].sort_index()
 
 
 def move_lesions(
@@ -95,149 +191,39 @@ def move_lesions(
     return whole[inside].reset_index(drop=True)
 
 
-def probe_standard(
-    store: StoredImages, images: pd.DataFrame, parameters: StandardizeParameters
-) -> dict[str, Any]:
-    """Returns the device probe before and after, and what became of every image.
+def close_standardize(device_audit: dict[str, Any], page: dict[str, Any]) -> None:
+    """Logs the room's closing block, and fails the run where a gate of the audit failed.
 
-    Before means the fixed resize of the whole frame that most systems feed their nets; after
-    means the canvas. With a single device there is nothing to tell apart, and the values are null.
+    Raises:
+        DeviceLeakError: With each failed gate; the images and the page are there to be looked at.
     """
-    from mammo_pipeline.mammo.probe import FEATURES, device_auc, probe_devices
-
-    table = store.index.merge(images[["image_id", "device", "patient_id"]], on="image_id")
-    used = table[table["position"] >= 0].head(parameters.probe_images).reset_index(drop=True)
-    rng = np.random.default_rng(parameters.seed)
-    flow = {
-        "standard": asdict(parameters.standard),
-        "images": len(table),
-        "standardized": int((table["position"] >= 0).sum()),
-        "refused": table.loc[table["position"] < 0, "code"].value_counts().to_dict(),
-        "lost_mm2_median": float(used["lost_mm2"].median()) if len(used) else None,
-        "images_with_tissue_lost": int((used["lost_mm2"] > 0).sum()) if len(used) else 0,
-    }
-    hindrance = _hinder_probe(used, parameters.probe_folds)
-    if hindrance:
-        blank = {"auc": None, "low": None, "high": None, "reason": hindrance}
-        return {**flow, "before": blank, "after": blank}
-    probes = {}
-    for when in ("before", "after"):
-        features = used[[f"{when}_{name}" for name in FEATURES]]
-        who = used["device"], used["patient_id"]
-        chances = probe_devices(features, *who, parameters.probe_folds, parameters.seed)
-        probes[when] = device_auc(chances, *who, parameters.probe_draws, rng)
-    return {**flow, **probes}
-
-
-def _hinder_probe(used: pd.DataFrame, folds: int) -> str:
-    """Returns why the devices cannot be probed, or an empty text."""
-    if used["device"].nunique() < 2:
-        return "only one device"
-    fewest = int(used.groupby("device")["patient_id"].nunique().min())
-    return f"a device with {fewest} patients for {folds} folds" if fewest < folds else ""
-
-
-def write_standardize_page(
-    store: StoredImages, images: pd.DataFrame, probe: dict[str, Any]
-) -> dict[str, Any]:
-    """Returns the page: the probe, features by device before and after, examples, refusals."""
-    table = store.index.merge(images[["image_id", "device"]], on="image_id")
-    used = table[table["position"] >= 0]
-    return {
-        "title": "Standardization",
-        "subtitle": "Whether a classifier can tell the devices apart, before and after.",
-        "verdict": {"state": "info", "text": _say_probe(probe)},
-        "facts": {"images": str(len(table)), "standardized": str(len(used))},
-        "sections": [
-            _probe_section(probe),
-            *_feature_sections(used),
-            _example_section(store, used),
-            _refusal_section(table),
-        ],
-    }
-
-
-def _say_probe(probe: dict[str, Any]) -> str:
-    if probe["before"]["auc"] is None:
-        return f"Not probed: {probe['before']['reason']}."
-    return (
-        f"Device-probe AUC {_interval(probe['before'])} before, {_interval(probe['after'])} after."
-    )
-
-
-def _interval(figure: dict[str, Any]) -> str:
-    return f"{figure['auc']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
-
-
-def _probe_section(probe: dict[str, Any]) -> dict[str, Any]:
-    rows = []
-    for when, name in (("before", "fixed resize of the frame"), ("after", "standardized canvas")):
-        figure = probe[when]
-        if figure["auc"] is not None:
-            rows.append([name, _interval(figure), figure["images"], figure["patients"]])
-            rows += [[f"- {d}", f"{v:.3f}", "", ""] for d, v in figure["by_device"].items()]
-    return {
-        "title": "Device probe",
-        "text": "AUC of telling one device from the rest; 0.5 is chance. "
-        + str(probe["after"].get("how", "")),
-        "table": {
-            "columns": ["Images", "AUC (95 % interval)", "n images", "n patients"],
-            "rows": rows,
-            "note": "Lines with a dash are single devices against the rest; they have no interval.",
-        },
-    }
-
-
-def _feature_sections(used: pd.DataFrame) -> list[dict[str, Any]]:
-    from mammo_pipeline.reporting.charts import histogram_by_group
-
-    return [
-        {
-            "title": f"{words[0].upper()}{words[1:]}, {when}",
-            "chart": histogram_by_group(
-                used[f"{when}_{name}"].to_numpy(), used["device"].to_numpy(), words
-            ),
-            "caption": f"By device, {when} standardization; n = {len(used)} images.",
-        }
-        for name, words in SHOWN_FEATURES.items()
-        for when in ("before", "after")
-    ]
-
-
-def _example_section(store: StoredImages, used: pd.DataFrame) -> dict[str, Any]:
-    from mammo_pipeline.reporting.charts import image_grid
-
-    if used.empty:
-        return {"title": "What the net sees", "text": "Nothing: every image was refused."}
-    first = used.groupby("device").head(2).sort_values("device")
-    pictures = [(store.pixels[p] >> 8).astype(np.uint8) for p in first["position"]]
-    return {
-        "title": "What the net sees",
-        "image": image_grid(pictures, list(first["device"])),
-        "caption": "The first two images of every device, on the canvas.",
-    }
-
-
-def _refusal_section(table: pd.DataFrame) -> dict[str, Any]:
-    refused = table[table["position"] < 0]
-    rows = [
-        [code, describe_fate(code)["reason"], describe_fate(code)["remedy"], int(n)]
-        for code, n in refused["code"].value_counts().items()
-    ]
-    return {
-        "title": "Images refused for their pixels",
-        "text": f"{len(refused)} of {len(table)} images.",
-        "table": {"columns": ["Code", "Reason", "Remedy", "Images"], "rows": rows},
-    }
-
-
-def close_standardize(probe: dict[str, Any], page: dict[str, Any]) -> None:
-    """Logs the room's closing block."""
+    probes = device_audit["probes"]
     rows = {
-        "images": f"{probe['standardized']} of {probe['images']} standardized",
-        "refused": str(probe["refused"] or "none"),
-        "device probe": _say_probe(probe),
-        "off canvas": f"{probe['images_with_tissue_lost']} images lose tissue",
+        "images": f"{device_audit['standardized']} of {device_audit['images']} standardized",
+        "refused": str(device_audit["refused"] or "none"),
+        **{f"{name} probe": say_probe(record) for name, record in probes.items()},
+        "off canvas": f"{device_audit['images_with_tissue_lost']} images lose tissue",
+        "gates": device_audit["verdict"],
     }
-    next_command = "kedro run --pipelines patches"
+    next_command = None if device_audit["failed"] else "kedro run --pipelines patches"
     log.info(closing_block("standardize", rows, page["page"], next_command))
+    if device_audit["failed"]:
+        failed = [gate for gate in device_audit["gates"] if gate["state"] == "fail"]
+        told = "; ".join(f"{gate['name']}: {gate['reason']}" for gate in failed)
+        raise DeviceLeakError(
+            f"{len(failed)} gates of the device audit failed: {told}. Open {page['page']}, see "
+            "which device and feature leak, and correct the standard or the device's files; the "
+            "bounds are standardize.audit.bounds."
+        )
+
+
+def say_probe(record: dict[str, Any]) -> str:
+    """Returns a probe's figures before and after, or why there are none."""
+    before, after = record["before"], record["after"]
+    if after["auc"] is None:
+        return f"not probed: {after['reason']}"
+    return f"AUC {_word(before)} before, {_word(after)} after; 0.5 is chance"
+
+
+def _word(figure: dict[str, Any]) -> str:
+    return f"{figure['auc']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
