@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import replace
 from io import BytesIO
 from itertools import product
 from pathlib import Path
@@ -43,6 +43,7 @@ from mammo_pipeline.mammo.area import average_area
 from mammo_pipeline.mammo.dicom.verified import read_verified
 from mammo_pipeline.mammo.frame import read_frame
 from mammo_pipeline.mammo.standard import Standard, standardize_file, standardize_frame
+from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
 
 PARAMETERS = Path(__file__).parents[1] / "conf/base/parameters/standardize.yml"
 FLIPS = tuple(product((False, True), repeat=2))
@@ -51,16 +52,10 @@ SLACK_MM = 1.0
 
 
 def read_standard() -> Standard:
-    """Returns the study's own standard, with its default display."""
-    rules = yaml.safe_load(PARAMETERS.read_text())["standardize"]
-    names = {field.name for field in fields(Standard)} - {"show"}
-    return Standard(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in rules.items()
-            if name in names
-        }
-    )
+    """Returns the study's own standard, with the whole frame for its field: nothing may be lost."""
+    text = PARAMETERS.read_text().replace("${globals:seed}", "0")
+    own = StandardizeParameters(**yaml.safe_load(text)["standardize"]).standard
+    return replace(own, field_mm=(1000.0, 1000.0))
 
 
 def import_cv2() -> Any:

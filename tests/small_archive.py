@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from mammo_pipeline.mammo.dicom.write import write_mammogram
 from mammo_pipeline.pipelines.ingest.parameters import IngestParameters
+from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
 
 
 def draw_breast(
@@ -103,3 +104,42 @@ def write_folder(root: Path, files: dict[str, bytes]) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
     return root
+
+
+def standardize_rules(**changes: Any) -> StandardizeParameters:
+    """The parameters of the room standardize as a test wants them: one worker, a coarse canvas."""
+    rules: dict[str, Any] = {
+        "spacing_mm": 0.8,
+        "shape_px": (288, 224),
+        "field_mm": (216, 166),
+        "bandwidth_mm": 0.6,
+        "skin_mm": 2.4,
+        "detail_ratios": (1.15, 0.68, 0.63),
+        "grey_quantiles": 129,
+        "device_map_images": 0,
+        "show": {
+            "prefer": ("NORMAL",),
+            "order": "table_first",
+            "for_processing": "refuse",
+        },
+        "engine": {"kind": "local", "jobs": 1},
+        "limits": {"seconds": 60, "memory_mb": 4096},
+        "seed": 1,
+        "audit": {
+            "images": 1000,
+            "folds": 2,
+            "draws": 100,
+            "mode_draws": 100,
+            "mode_level": 0.01,
+            "trim": 10,
+            "twins": {"breasts": 0, "binning": 8},
+            "bounds": {
+                "geometry_high": 0.95,
+                "statistics_high": 0.95,
+                "network_high": 0.95,
+                "scale_percent": 1,
+                "most_modes": 1,
+            },
+        },
+    }
+    return StandardizeParameters.model_validate(rules | changes)

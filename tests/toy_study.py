@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mammo_pipeline.datasets.store import StoredImages
+from mammo_pipeline.mammo.digest import digest_arrays
 from mammo_pipeline.mammo.ladder.stages import Ladder
 from mammo_pipeline.mammo.patches import Sampling
 
@@ -88,7 +89,7 @@ def make_study(breasts: int = 40, seed: int = 0) -> tuple[StoredImages, pd.DataF
             lesions.append({**row, "kind": "mass", "pathology": pathology, **box})
     table = pd.DataFrame(cohort)
     index = table[["image_id"]].assign(
-        position=np.arange(len(table)), after_mean=pixels.mean(axis=(1, 2))
+        position=np.arange(len(table)), key=[digest_arrays({"canvas": image}) for image in pixels]
     )
     boxes = pd.DataFrame(lesions).drop(columns="exam_id")
     return StoredImages(pixels, index), table, boxes
@@ -106,3 +107,21 @@ def draw_picture(
     picture[inside & lesion] += 25000
     breast = (rows / 34 - 1) ** 2 + (columns / 46) ** 2 < 1
     return (np.clip(picture, 1, 65535) * breast).astype(np.uint16)
+
+
+def measure_store(
+    images: pd.DataFrame, store: StoredImages, rng: np.random.Generator
+) -> pd.DataFrame:
+    """The stored images as the audit measures them: a feature and a curve, before and after."""
+    stored = store.index.loc[store.index["position"] >= 0, "image_id"]
+    measured = images[images["image_id"].isin(stored)]
+    count = len(measured)
+    return pd.DataFrame(
+        {
+            "image_id": measured["image_id"].to_numpy(),
+            "before_width": 100 * measured["row_spacing_mm"].to_numpy() + rng.normal(0, 0.1, count),
+            "before_net": [[0.0, 1.0]] * count,
+            "after_width": rng.normal(0, 1, count),
+            "after_histogram": [[0.5, 0.5]] * count,
+        }
+    )

@@ -1,10 +1,11 @@
-"""The project's own commands beside Kedro's: `promote`, `dvc-stages` and `deidentify`."""
+"""The project's own commands beside Kedro's: `promote`, `dvc-stages`, `deidentify` and `prune`."""
 
 import click
 
 from mammo_pipeline.deidentified import deidentify
 from mammo_pipeline.dvc_stages import dvc_stages
 from mammo_pipeline.promote import promote
+from mammo_pipeline.pruned import prune
 
 
 @click.group(name="mammo_pipeline")
@@ -15,3 +16,4 @@ def cli() -> None:
 cli.add_command(promote)
 cli.add_command(dvc_stages)
 cli.add_command(deidentify)
+cli.add_command(prune)

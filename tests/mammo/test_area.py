@@ -153,3 +153,10 @@ def test_the_darkest_and_the_brightest_frame_keep_their_ends():
         np.testing.assert_allclose(shrink_frame(stored, table, 0, 8), shown, rtol=1e-6)
         whole = average_area(stored, table, 0, (0.0, 8.0, 2), (0.0, 8.0, 2))
         np.testing.assert_allclose(whole, shown, rtol=1e-6)
+
+
+def test_the_last_entry_of_a_table_is_read():
+    stored = np.full((8, 8), 3, np.uint16)
+    table = np.array([0, 0, 0, 1], np.float32)
+    assert shrink_frame(stored, table, 0, 8).tolist() == [[1.0]]
+    assert average_area(stored, table, 0, (0.0, 8.0, 1), (0.0, 8.0, 1)).tolist() == [[1.0]]

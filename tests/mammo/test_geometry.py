@@ -209,7 +209,9 @@ def test_no_column_of_the_chest_wall_is_cut(starts_mm):
 
 
 def test_a_first_cell_of_half_air_still_reaches_the_edge():
-    assert geometry.place_breast(draw_depth(150, 90, 120, left=1), (0.56, 0.56), (0, 0), 230)[1] == 0
+    assert (
+        geometry.place_breast(draw_depth(150, 90, 120, left=1), (0.56, 0.56), (0, 0), 230)[1] == 0
+    )
 
 
 @pytest.mark.parametrize("left", [2, 9])

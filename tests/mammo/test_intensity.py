@@ -33,8 +33,9 @@ def test_the_levels_are_the_quantiles_of_the_tissue(count):
     wanted = np.quantile(image[mask], np.linspace(0.0005, 0.9995, count))
     assert (levels.dtype, levels.shape) == (np.float32, (count,))
     assert (np.diff(levels) >= 0).all()
+    body = slice(count // 20, -(count // 20) or None)
+    np.testing.assert_allclose(levels[body][1:-1], wanted[body][1:-1], atol=2 * LEVEL)
     # In the tails a quantile lies between single pixels.
-    np.testing.assert_allclose(levels[1:-1], wanted[1:-1], atol=2 * LEVEL)
     np.testing.assert_allclose(levels, wanted, atol=0.01)
 
 
@@ -61,7 +62,7 @@ def test_the_targets_are_a_normal_distribution():
     np.testing.assert_allclose(targets + targets[::-1], 1)
     within = np.interp([0.35, 0.65], targets, intensity.list_quantiles(129))
     assert within[1] - within[0] == pytest.approx(0.6827, abs=0.002)
-    assert 0 < targets[0] and targets[-1] < 1
+    assert targets[0] > 0 and targets[-1] < 1
 
 
 def test_every_tissue_gets_the_reference():

@@ -60,7 +60,8 @@ def test_a_small_spot_in_the_rim_keeps_its_contrast():
     spot = np.exp(-((y - 120) ** 2 + (x - 101) ** 2) / 4.5)
     marked = (image + 0.2 * spot).astype(np.float32)
     added = level_rim(marked, depth_mm, SKIN_MM) - level_rim(image, depth_mm, SKIN_MM)
-    assert added[120, 101] == pytest.approx(0.2, rel=0.12)
+    # It is a part of its own depth's mean and spread, so a little of it goes.
+    assert 0.85 * 0.2 < added[120, 101] < 1.02 * 0.2
     assert np.abs(added[depth_mm > 20]).max() < 0.005
 
 

@@ -12,6 +12,7 @@ import pytest
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo.digest import digest_data
 from mammo_pipeline.mammo.sealed import seal_test
+from toy_study import measure_store
 
 MEMBERS = {"trial-000": 1.0, "trial-001": 0.8, "trial-002": -1.0}
 
@@ -45,14 +46,11 @@ def make_store(images: pd.DataFrame, rng: np.random.Generator, refuse: int = 0) 
     kept = len(images) - refuse
     level = 3000 + 1500 * images["cancer"].to_numpy() + rng.normal(0, 900, len(images))
     pixels = np.repeat(np.clip(level, 1, None)[:kept], 4).reshape(kept, 2, 2).astype(np.uint16)
-    scale = images["row_spacing_mm"].to_numpy()
     index = pd.DataFrame(
         {
             "image_id": images["image_id"].to_numpy(),
             "code": ["accepted"] * kept + ["no_breast"] * refuse,
             "position": [*range(kept), *[-1] * refuse],
-            "before_width": 100 * scale + rng.normal(0, 0.1, len(images)),
-            "after_width": rng.normal(0, 1, len(images)),
         }
     )
     return StoredImages(pixels, index)
@@ -75,7 +73,7 @@ def members() -> dict:
 
 @pytest.fixture
 def study(members: dict, fake_network: None) -> dict:
-    """cohort, test_truth, store, tune_scores and what stands beside them, by catalog name."""
+    """cohort, test_truth, store, image_features, tune_scores and the rest, by catalog name."""
     from mammo_pipeline.mammo.networks.predict import member_logits
 
     rng = np.random.default_rng(11)
@@ -97,6 +95,7 @@ def study(members: dict, fake_network: None) -> dict:
         "cohort": cohort,
         "test_truth": test_truth,
         "store": store,
+        "image_features": measure_store(images, store, rng),
         "tune_scores": pd.DataFrame({"image_id": tune["image_id"].to_numpy(), **scores}),
         "sweep_trials": pd.DataFrame({"trial": range(4), "state": ["COMPLETE"] * 3 + ["PRUNED"]}),
         "sweep_metrics": {

@@ -91,23 +91,36 @@ def _measure_bands(layers, mask):  # type: ignore[no-untyped-def]
     """Returns the mean size of each band's detail: few bright calcifications move it little."""
     bands = layers.shape[0] - 1
     sums, count = np.zeros(bands), 0
+    line = np.zeros(mask.shape[1], np.float32)
     for row in range(mask.shape[0]):
+        inside = mask[row]
         for column in range(mask.shape[1]):
-            if mask[row, column]:
-                count += 1
-                for band in range(bands):
-                    sums[band] += abs(layers[band, row, column] - layers[band + 1, row, column])
-    return sums / count
+            count += inside[column]
+        for band in range(bands):
+            finer, coarser = layers[band, row], layers[band + 1, row]
+            for column in range(mask.shape[1]):
+                line[column] = abs(finer[column] - coarser[column]) * inside[column]
+            sums[band] += line.sum()
+    return sums / max(count, 1)
 
 
 @njit(cache=True, nogil=True)
 def _scale_bands(layers, gains):  # type: ignore[no-untyped-def]
-    scaled = layers[len(gains)].copy()
-    for band in range(len(gains)):
-        finer, coarser = layers[band], layers[band + 1]
-        for row in range(scaled.shape[0]):
+    """Returns the coarsest of the scaled layers and the scaled bands, summed up."""
+    # Each layer stands in two bands: what it adds to one it takes from the other.
+    shares = np.empty(len(gains) + 1, np.float32)
+    shares[0] = gains[0]
+    for band in range(1, len(gains)):
+        shares[band] = gains[band] - gains[band - 1]
+    shares[len(gains)] = np.float32(1.0) - gains[len(gains) - 1]
+    scaled = np.empty_like(layers[0])
+    for row in range(scaled.shape[0]):
+        target = scaled[row]
+        target[:] = np.float32(0.0)
+        for band in range(len(shares)):
+            source, share = layers[band, row], shares[band]
             for column in range(scaled.shape[1]):
-                scaled[row, column] += gains[band] * (finer[row, column] - coarser[row, column])
+                target[column] += share * source[column]
     return scaled
 
 

@@ -39,6 +39,7 @@ def level_rim(image: np.ndarray, depth_mm: np.ndarray, skin_mm: float) -> np.nda
 
 @njit(cache=True, nogil=True)
 def _sum_by_depth(image, depth_mm, skin_mm, step_mm):  # type: ignore[no-untyped-def]
+    """Returns count, sum and sum of squares of grey at each depth."""
     sums = np.zeros((3, RIM_STEPS + 1))
     for row in range(image.shape[0]):
         for column in range(image.shape[1]):

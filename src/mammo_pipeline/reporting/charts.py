@@ -22,6 +22,7 @@ def histogram_by_group(
     title: str | None = None,
     bins: int = 30,
     density: bool = True,
+    limits: tuple[float, float] | None = None,
 ) -> str:
     """Returns step histograms of each group over common bins, as SVG.
 
@@ -32,18 +33,18 @@ def histogram_by_group(
         title: What the chart shows, read aloud to those who cannot see it.
         bins: Number of bins over all groups.
         density: Whether each group has area 1, so that groups of unequal size compare.
+        limits: Where the bins begin and end, so that two charts compare; by the data when None.
     """
     values, groups = np.asarray(values, float), np.asarray(groups).astype(str)
     known = np.isfinite(values)
     parts = {name: values[known & (groups == name)] for name in np.unique(groups)}
-    edges = np.histogram_bin_edges(values[known] if known.any() else [0.0, 1.0], bins)
+    edges = np.histogram_bin_edges(values[known] if known.any() else [0.0, 1.0], bins, limits)
     with mpl.rc_context(STYLE):
         # Two legends side by side have room for about 28 characters each.
         across = 2 if max(map(len, parts), default=0) + len(" (n 1234)") <= 28 else 1
         figure, axes = new_axes(2.3 + 0.17 * -(-len(parts) // across))
         for number, (name, v) in enumerate(parts.items()):
-            colour, dash = SERIES[number % 4], ["-", "--", "-.", ":"][number // 4 % 4]
-            style: Any = {"color": colour, "linestyle": dash, "label": f"{name} (n {v.size})"}
+            style = {**_style_group(number), "label": f"{name} (n {v.size})"}
             heights = np.histogram(v, edges, density=density and v.size > 0)[0]
             axes.stairs(heights, edges, linewidth=1.4, **style)
         axes.set(xlabel=label, ylabel="share of group" if density else "images", ylim=(0, None))
@@ -51,6 +52,49 @@ def histogram_by_group(
         if parts:
             figure.legend(loc="outside upper left", ncols=across, fontsize=8)
         return write_svg(figure, title or f"{label} by group")
+
+
+def _style_group(number: int) -> dict[str, Any]:
+    """Returns colour and dash of a group: a group has the same in every chart of a page."""
+    return {"color": SERIES[number % 4], "linestyle": ["-", "--", "-.", ":"][number // 4 % 4]}
+
+
+def curves_by_group(
+    x: Any,
+    curves: Mapping[str, Any],
+    label: str,
+    height_label: str,
+    title: str,
+    limits: tuple[float, float] | None = None,
+    is_log: bool = False,
+) -> str:
+    """Returns one line a group on shared axes, as SVG; marks tell the groups on grey paper too.
+
+    Args:
+        x: Where the curves are given, shape (n,).
+        curves: Name to heights, shape (n,); drawn in the order of their names, NaN left out.
+        label: What x is, with the unit.
+        height_label: What the heights are, with the unit.
+        title: Read aloud to those who cannot see it.
+        limits: Of the heights, so that two charts compare; by the data when None.
+        is_log: Whether x is drawn on a logarithmic axis.
+    """
+    x = np.asarray(x, float)
+    with mpl.rc_context(STYLE):
+        across = 2 if max(map(len, curves), default=0) <= 28 else 1
+        figure, axes = new_axes(2.5 + 0.17 * -(-len(curves) // across))
+        step = max(1, x.size // 8)
+        for number, name in enumerate(sorted(curves)):
+            marks: Any = {"marker": "os^D"[number % 4], "markersize": 3, "linewidth": 1.1}
+            marks["markevery"] = (number % step, step)
+            axes.plot(x, curves[name], label=name, **_style_group(number), **marks)
+        axes.set(xlabel=label, ylabel=height_label, ylim=limits)
+        if is_log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+        if curves:
+            figure.legend(loc="outside upper left", ncols=across, fontsize=8)
+        return write_svg(figure, title)
 
 
 def roc_curve(

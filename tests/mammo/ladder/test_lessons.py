@@ -32,7 +32,7 @@ def test_another_canvas_than_the_network_is_named():
 
 def test_other_images_are_other_data():
     assert gather().digest == gather().digest
-    assert gather().digest != gather({"after_mean": 1.0}).digest
+    assert gather().digest != gather({"key": "another"}).digest
 
 
 def test_patches_of_another_split_are_refused():

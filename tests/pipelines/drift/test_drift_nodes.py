@@ -10,6 +10,7 @@ from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.pipelines.drift import nodes
 from mammo_pipeline.pipelines.drift.parameters import DriftParameters
 from mammo_pipeline.reporting.page import render_page, twin
+from toy_study import measure_store
 
 COLUMNS = [
     {"name": "device", "kind": "categorical", "group": "acquisition"},
@@ -50,12 +51,11 @@ def current(study):
             "image_id": images["image_id"].to_numpy(),
             "position": [*range(238), -1, -1],
             "code": ["accepted"] * 238 + ["no_breast"] * 2,
-            "before_width": 100 * spacing.to_numpy() + rng.normal(0, 0.1, 240),
-            "after_width": rng.normal(0, 1, 240),
         }
     )
     pixels = rng.integers(2000, 5000, (238, 2, 2)).astype(np.uint16)
-    return images, StoredImages(pixels, index)
+    store = StoredImages(pixels, index)
+    return images, store, measure_store(images, store, rng)
 
 
 @pytest.fixture
@@ -64,11 +64,22 @@ def scores(frozen, members, current):
 
 
 @pytest.fixture
-def drift(study, current, frozen, scores):
-    return nodes.compare_cohorts(
-        study["cohort"], study["store"], current[0], FILES, current[1], frozen[0],
-        study["tune_scores"], scores, settings(),
-    )  # fmt: skip
+def tables(study, current, frozen, scores):
+    """What the comparison takes in, by catalog name."""
+    names = ["cohort", "store", "image_features", "tune_scores"]
+    images, store, features = current
+    later = {"images": images, "store": store, "features": features, "files": FILES}
+    later["scores"] = scores
+    return {
+        **{name: study[name] for name in names},
+        **{f"current_{name}": table for name, table in later.items()},
+        "ensemble": frozen[0],
+    }
+
+
+@pytest.fixture
+def drift(tables):
+    return nodes.compare_cohorts(**tables, parameters=settings())
 
 
 def test_every_standardized_current_image_has_a_score(scores, current):
@@ -114,13 +125,10 @@ def test_page_names_the_new_device_and_sets_before_beside_after(drift, frozen, s
     json.dumps(twin(report), allow_nan=False)
 
 
-def test_unknown_column_says_which_exist(study, current, frozen, scores):
+def test_unknown_column_says_which_exist(tables):
     parameters = settings(columns=[{"name": "kvp", "kind": "numeric", "group": "acquisition"}])
     with pytest.raises(ValueError, match=r"\['kvp'\].*row_spacing_mm"):
-        nodes.compare_cohorts(
-            study["cohort"], study["store"], current[0], FILES, current[1], frozen[0],
-            study["tune_scores"], scores, parameters,
-        )  # fmt: skip
+        nodes.compare_cohorts(**tables, parameters=parameters)
 
 
 def test_watch_must_lie_below_drift():
@@ -142,10 +150,26 @@ def test_every_file_of_the_current_folder_is_accounted_for(drift):
     assert sum(counts.values()) == drift["count"]["current_files"] == 242
 
 
-def test_another_split_than_the_members_learnt_from_is_refused(study, current, frozen, scores):
-    moved = study["cohort"].assign(side=study["cohort"]["side"].replace({"train": "test"}))
+def test_another_split_than_the_members_learnt_from_is_refused(tables):
+    cohort = tables["cohort"]
+    moved = cohort.assign(side=cohort["side"].replace({"train": "test"}))
     with pytest.raises(ValueError, match="made on data version"):
-        nodes.compare_cohorts(
-            moved, study["store"], current[0], FILES, current[1], frozen[0], study["tune_scores"],
-            scores, settings(),
-        )  # fmt: skip
+        nodes.compare_cohorts(**tables | {"cohort": moved}, parameters=settings())
+
+
+def test_images_that_the_audit_did_not_measure_are_neither_refused_nor_left_out(tables):
+    features = tables["current_features"]
+    drawn = features[features["image_id"].isin(tables["current_images"]["image_id"][:60])]
+    drift = nodes.compare_cohorts(**tables | {"current_features": drawn}, parameters=settings())
+    count = drift["count"]
+    assert (count["current_images"], count["current_refused"]) == (238, 2)
+    assert sum(device["current"] for device in drift["device_mix"].values()) == 238
+    sizes = {record["feature"]: record["n_current"] for record in drift["features"]}
+    assert (sizes["device"], sizes["after_width"], sizes["calibrated logit"]) == (238, 60, 238)
+    verdicts = {record["feature"]: record["verdict"] for record in drift["features"]}
+    assert verdicts["after_width"] == "stable"
+
+
+def test_curves_and_the_net_s_view_are_no_features_of_drift(drift):
+    pixels = [f["feature"] for f in drift["features"] if f["group"] in ("before", "after")]
+    assert pixels == ["before_width", "after_width"]

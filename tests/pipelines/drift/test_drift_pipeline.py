@@ -8,11 +8,13 @@ TAKES = {
     "current_store",
     "cohort",
     "store",
+    "image_features",
     "current_images",
+    "current_features",
     "tune_scores",
     "params:drift",
 }
-GIVES = {"current_scores", "drift", "drift_page"}
+GIVES = {"current_features", "current_scores", "drift", "drift_page"}
 
 
 def test_the_room_takes_and_gives_what_the_catalog_names():

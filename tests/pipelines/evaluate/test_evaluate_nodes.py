@@ -10,9 +10,14 @@ from mammo_pipeline.pipelines.evaluate import nodes
 from mammo_pipeline.pipelines.evaluate.parameters import EvaluateParameters
 from mammo_pipeline.reporting.page import render_page, twin
 
-PROBE = {
-    "before": {"auc": 0.98, "low": 0.97, "high": 0.99, "images": 9, "patients": 3, "how": "forest"},
-    "after": {"auc": 0.61, "low": 0.55, "high": 0.66, "images": 9, "patients": 3, "how": "forest"},
+FAMILIES = ("geometry", "statistics", "network")
+TOLD = {"low": 0.55, "high": 0.99, "images": 9, "patients": 3, "how": "a forest, out of fold"}
+DEVICES = {
+    "probes": {
+        name: {"before": TOLD | {"auc": 0.981}, "after": TOLD | {"auc": 0.6}} for name in FAMILIES
+    },
+    "verdict": "3 pass, 0 fail, 1 not judged",
+    "failed": 0,
 }
 RULE = {"rule": "A breast is left or right.", "severity": "critical", "held": True, "n": 9}
 CONTRACT = {"passed": True, "rules": [RULE | {"found": "0 images"}]}
@@ -157,7 +162,7 @@ def audit(measured, scores, frozen, test_truth, **changes):
         "test_truth": test_truth,
         "ensemble": frozen[0],
         "contract": CONTRACT,
-        "device_probe": PROBE,
+        "device_audit": DEVICES,
         "ensemble_metrics": frozen[1],
         "train_metrics": {"patch_adam": {"loss": 0.5, "epochs": 3}},
     }
@@ -168,7 +173,8 @@ def test_audit_page_holds_each_part_of_the_story(measured, scores, frozen, study
     report = audit(measured, scores, frozen, study["test_truth"])
     page = render_page(report)
     for text in (
-        "BCSC", "0.858", "patch adam loss", "Cohort flow", "dose report", "Device probe",
+        "BCSC", "0.858", "patch adam loss", "Cohort flow", "dose report", "3 pass, 0 fail",
+        "geometry", "statistics", "network", "0.981", "a forest, out of fold",
         "For research use only", "flattering", measured[0]["data_version"],
         measured[0]["test_truth_version"],
     ):  # fmt: skip
@@ -188,8 +194,9 @@ def test_audit_page_stands_when_only_one_class_was_tested(frozen, study, paramet
 
 def test_audit_page_says_when_one_device_was_not_probed(measured, scores, frozen, study):
     blank = {"auc": None, "low": None, "high": None, "reason": "only one device"}
-    probe = {"before": blank, "after": blank}
-    report = audit(measured, scores, frozen, study["test_truth"], device_probe=probe)
+    probes = {name: {"before": blank, "after": blank} for name in FAMILIES}
+    devices = {"probes": probes, "verdict": "0 pass, 0 fail, 3 not judged", "failed": 0}
+    report = audit(measured, scores, frozen, study["test_truth"], device_audit=devices)
     assert "only one device" in render_page(report)
 
 

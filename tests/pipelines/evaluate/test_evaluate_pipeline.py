@@ -11,7 +11,7 @@ TAKES = {
     "test_lesions",
     "files",
     "contract",
-    "device_probe",
+    "device_audit",
     "ensemble_metrics",
     "train_metrics",
     "params:evaluate",

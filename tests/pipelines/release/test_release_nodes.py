@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import shutil
@@ -10,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from omegaconf import OmegaConf
 from scipy.special import expit
 
 from mammo_pipeline.mammo.digest import digest_arrays, digest_record
+from mammo_pipeline.mammo.standard import describe_standard
 from mammo_pipeline.pipelines.release import bundle, nodes
 from mammo_pipeline.pipelines.release.parameters import GateRule, ReleaseParameters
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
@@ -40,19 +40,28 @@ PARAMETERS = ReleaseParameters.model_validate(
 )
 
 
+LAYERS = ("base", "demo")
+
+
 def read_standard() -> StandardizeParameters:
     """Returns the demo's parameters of `standardize`, as committed."""
-    found: dict = {}
-    for layer in ("base", "demo"):
-        path = Path(__file__).parents[3] / f"conf/{layer}/parameters/standardize.yml"
-        found |= yaml.safe_load(path.read_text())["standardize"]
-    return StandardizeParameters.model_validate({**found, "seed": 7})
+    conf = Path(__file__).parents[3] / "conf"
+    layers = [OmegaConf.load(conf / name / "parameters/standardize.yml") for name in LAYERS]
+    [found] = OmegaConf.merge(*layers, {"standardize": {"seed": 7}}).values()
+    return StandardizeParameters.model_validate(OmegaConf.to_container(found))
 
 
 STANDARD = read_standard()
-PROBE = {
+MAPS = {"targets": [0.1, 0.9], "devices": {"A": {"levels": [0.2, 0.8], "images": 3}}}
+DESCRIBED = describe_standard(STANDARD.standard, MAPS)
+PROBES = {
     "before": {"auc": 0.99, "low": 0.98, "high": 1.0, "images": 50},
     "after": {"auc": 0.6, "low": 0.5, "high": 0.7, "images": 50},
+}
+DEVICES = {
+    "probes": {"geometry": None, "statistics": PROBES, "network": None},
+    "failed": 0,
+    "gates": [{"name": "statistics probe", "state": "pass"}],
 }
 
 
@@ -104,9 +113,10 @@ def release(tracked, members, ensemble, tmp_path):
         (tmp_path / "audit.html").write_text("<p>audit</p>")
         readers = {name: lambda arrays=arrays: arrays for name, arrays in members.items()}
         record = evaluation(low) | {"ensemble_sha256": digest_record(ensemble)}
-        gates = nodes.judge_release(record, PROBE, {"passed": True}, PARAMETERS)
+        gates = nodes.judge_release(record, DEVICES, {"passed": True}, PARAMETERS)
         page = {"page": str(tmp_path / "audit.html")}
-        return nodes.register_ensemble(ensemble, readers, record, page, gates, STANDARD, PARAMETERS)
+        made = gates, MAPS, STANDARD, PARAMETERS
+        return nodes.register_ensemble(ensemble, readers, record, page, *made)
 
     return run
 
@@ -136,12 +146,9 @@ def test_a_release_is_registered_served_equal_and_guarded(release, tracked, memb
     released = load_released()
     assert (released.alias, released.version) == ("candidate", "1")
     assert released.config["aggregation"] == "mean"
-    stated = dataclasses.asdict(STANDARD.standard)
-    assert released.config["standard"] == {
-        **stated,
-        "shape_px": [288, 224],
-        "detail_ratios": list(stated["detail_ratios"]),
-    }
+    assert released.config["standard"] == DESCRIBED
+    assert DESCRIBED["shape_px"] == [288, 224]
+    assert DESCRIBED["device_maps"] == digest_record(MAPS)
     served = released.model
     images = nodes.draw_canvases((288, 224), count=3, seed=0)
     probability = served.predict(images)
@@ -208,7 +215,7 @@ def test_changed_weights_are_refused_before_anything_is_logged(members, ensemble
 
 
 def test_a_network_for_another_canvas_is_refused(ensemble):
-    other = dataclasses.replace(STANDARD.standard, shape_px=(1152, 896))
+    other = {**DESCRIBED, "shape_px": [1152, 896]}
     with pytest.raises(ValueError, match=r"288.*1152"):
         bundle.describe_model(ensemble, other, {})
 
@@ -235,7 +242,7 @@ def test_a_release_without_tracking_says_what_to_do(release):
 )
 def test_an_ensemble_that_cannot_be_served_is_refused(ensemble, change, words):
     with pytest.raises(ValueError, match=words):
-        bundle.describe_model({**ensemble, **change}, STANDARD.standard, {})
+        bundle.describe_model({**ensemble, **change}, DESCRIBED, {})
 
 
 def test_the_closing_block_shows_the_figures_with_intervals_and_the_next_command(caplog):
@@ -249,7 +256,7 @@ def test_the_closing_block_shows_the_figures_with_intervals_and_the_next_command
         "server_command": "mlflow server",
     }
     with caplog.at_level(logging.INFO):
-        nodes.close_study(record, evaluation(0.8), PROBE, {"page": "audit.html"})
+        nodes.close_study(record, evaluation(0.8), DEVICES, {"page": "audit.html"})
     for words in (
         "8 files, 8 accepted",
         "0.900 (0.800 to 0.950), n = 40 breasts",

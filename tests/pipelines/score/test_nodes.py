@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from canvases import STANDARD
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo.fates import describe_fate
-from mammo_pipeline.mammo.standard import Standard
+from mammo_pipeline.mammo.standard import describe_standard
 from mammo_pipeline.pipelines.score import nodes
 from mammo_pipeline.pipelines.score.parameters import ScoreParameters
 
-STANDARD = Standard(0.8, (288, 224), 0.6, 2.4, (0.67, 0.64))
-STATED = {
-    "spacing_mm": 0.8,
-    "shape_px": [288, 224],
-    "bandwidth_mm": 0.6,
-    "skin_mm": 2.4,
-    "detail_ratios": [0.67, 0.64],
-}
+STATED = describe_standard(STANDARD, None)
+MAPS = {"targets": [0.1, 0.9], "devices": {"A": {"levels": [0.2, 0.8], "images": 3}}}
 
 
 def scores(*rows: tuple[str, str, str, float]) -> pd.DataFrame:
@@ -45,12 +42,27 @@ def test_an_unscored_image_counts_for_nothing():
 
 
 def test_the_model_s_own_standard_is_accepted():
-    nodes.refuse_other_standard(STATED, STANDARD)
+    nodes.refuse_other_standard(json.loads(json.dumps(STATED)), STATED)
 
 
-def test_images_of_another_spacing_are_refused():
-    with pytest.raises(ValueError, match=r"spacing_mm: model 0\.2, here 0\.8"):
-        nodes.refuse_other_standard({**STATED, "spacing_mm": 0.2}, STANDARD)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"spacing_mm": 0.2}, r"spacing_mm: model 0\.2, here 0\.8"),
+        ({"show": {**STATED["show"], "order": "window_first"}}, "show: model"),
+        ({"device_maps": describe_standard(STANDARD, MAPS)["device_maps"]}, "device_maps: model"),
+        ({"jobs": 1}, "jobs: model 1, here None"),
+    ],
+)
+def test_images_of_another_standard_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        nodes.refuse_other_standard({**STATED, **change}, STATED)
+
+
+def test_a_model_of_before_a_setting_was_there_is_refused():
+    older = {name: value for name, value in STATED.items() if name != "field_mm"}
+    with pytest.raises(ValueError, match="field_mm: model None"):
+        nodes.refuse_other_standard(older, STATED)
 
 
 def page_of(files: pd.DataFrame) -> dict:

@@ -65,14 +65,16 @@ def compare_cohorts(
     """Returns the record of drift: one entry a feature, the verdict of each group and overall.
 
     The reference is train and tune. Scores exist on tune only, of the reference, and are compared
-    with tune alone. The test set is not looked at.
+    with tune alone. Of a large cohort the pixels of a part were measured, an even share of each
+    device; all else is compared on every standardized image. The test set is not looked at.
     """
     refuse_other_data(ensemble["data_version"], digest_data(cohort, store.index), "sweep")
-    reference = join_features(cohort[cohort["side"] != "test"], image_features)
-    current = join_features(current_images, current_features)
+    reference = list_standardized(cohort[cohort["side"] != "test"], store)
+    current = list_standardized(current_images, current_store)
     settings = collect_settings(parameters)
-    listed = list_features(reference, parameters)
-    features = compare_features(reference, current, listed, **settings)
+    features = compare_features(reference, current, list_columns(reference, parameters), **settings)
+    measured = join_features(reference, image_features), join_features(current, current_features)
+    features += compare_features(*measured, list_pixels(measured[0]), **settings)
     tune = add_scores(cohort, score_tune(ensemble, tune_scores))
     scored = add_scores(current_images, calibrate(ensemble, current_scores))
     scores = [Feature("calibrated logit", "numeric", "score")]
@@ -106,14 +108,20 @@ def add_scores(images: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     return images[["image_id", "patient_id"]].merge(scores, on="image_id")
 
 
+def list_standardized(images: pd.DataFrame, store: StoredImages) -> pd.DataFrame:
+    """Returns the images that are in the store."""
+    ready = store.index.loc[store.index["position"] >= 0, "image_id"]
+    return images[images["image_id"].isin(ready)]
+
+
 def join_features(images: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     """Returns the measured images with the features of their pixels before and after."""
     single = [column for column in features if not str(column).endswith(CURVES)]
     return images.merge(features[single], on="image_id")
 
 
-def list_features(reference: pd.DataFrame, parameters: DriftParameters) -> list[Feature]:
-    """Returns what is compared: the columns named in the parameters, then every pixel feature.
+def list_columns(reference: pd.DataFrame, parameters: DriftParameters) -> list[Feature]:
+    """Returns the columns that the parameters name.
 
     Raises:
         ValueError: A named column does not exist.
@@ -123,16 +131,19 @@ def list_features(reference: pd.DataFrame, parameters: DriftParameters) -> list[
     if absent:
         raise ValueError(
             f"drift.columns names {absent}, which the images do not have; they have "
-            f"{sorted(c for c in known if not c.startswith(('before_', 'after_')))}."
+            f"{sorted(known)}."
         )
-    named = [Feature(c.name, c.kind, c.group) for c in parameters.columns]
-    pixels = [
-        Feature(column, "numeric", group)
+    return [Feature(c.name, c.kind, c.group) for c in parameters.columns]
+
+
+def list_pixels(measured: pd.DataFrame) -> list[Feature]:
+    """Returns every feature of the pixels, before standardization and after."""
+    return [
+        Feature(str(column), "numeric", group)
         for group in ("before", "after")
-        for column in known
-        if column.startswith(f"{group}_")
+        for column in measured
+        if str(column).startswith(f"{group}_")
     ]
-    return named + pixels
 
 
 def score_tune(ensemble: dict[str, Any], tune_scores: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +168,7 @@ def count_cohorts(
     current_images: pd.DataFrame,
     current_files: pd.DataFrame,
 ) -> dict[str, int]:
-    """Returns images and patients of both sides, and the current images without features."""
+    """Returns images and patients of both sides, and the current images that were refused."""
     return {
         "current_files": len(current_files),
         "current_files_not_used": int((current_files["fate"] != "accepted").sum()),

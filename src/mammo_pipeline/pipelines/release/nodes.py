@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from mammo_pipeline.pipelines.release.figures import collect_figures
 from mammo_pipeline.pipelines.release.parameters import GateRule, ReleaseParameters
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
 from mammo_pipeline.tracking import model_link, run_link, server_command
-
-if TYPE_CHECKING:
-    pass
 
 Members = dict[str, Callable[[], dict[str, np.ndarray]]]
 
@@ -74,14 +71,13 @@ def register_ensemble(
             registered.
         ValueError: The evaluation is that of another ensemble.
     """
+    from mammo_pipeline.mammo.standard import describe_standard
     from mammo_pipeline.pipelines.release import bundle
     from mammo_pipeline.tracking import registry
 
     registry.require_run()
     refuse_other_figures(ensemble, evaluation)
     members = bundle.build_members(ensemble, sweep_members)
-    from mammo_pipeline.mammo.standard import describe_standard
-
     standard = describe_standard(standardize.standard, device_maps)
     records = {"ensemble": ensemble, "evaluation": evaluation}
     uri = _log_ensemble(ensemble, standard, members, records, Path(audit_page["page"]))

@@ -50,8 +50,9 @@ def measure_images(
     """
     positions = store.index.set_index("image_id")["position"]
     known = images[images["image_id"].map(positions).fillna(-1) >= 0]
-    devices = max(1, known["device"].nunique())
-    most = max(1, parameters.audit.images // devices)
+    most = parameters.audit.images
+    if len(known) > most:
+        most = max(1, most // known["device"].nunique())
     chosen = sample_by_device(known, most, parameters.seed)
     rows = chosen.to_dict("records")
     tasks = (
@@ -64,7 +65,9 @@ def measure_images(
         for row, outcome in zip(rows, found, strict=True)
         if not isinstance(outcome, GuardedFailure) and outcome["code"] == "accepted"
     ]
-    return pd.DataFrame(measured).drop(columns="code", errors="ignore")
+    if not measured:
+        return pd.DataFrame({"image_id": pd.Series(dtype="str")})
+    return pd.DataFrame(measured).drop(columns="code")
 
 
 def draw_twins(parameters: StandardizeParameters) -> dict[str, Any]:

@@ -1,0 +1,200 @@
+"""Sections of the page: each device before and after, in medians, curves and distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mammo_pipeline.pipelines.check.distributions import keep_central, summarize
+from mammo_pipeline.pipelines.standardize.feature_names import name_feature
+
+Section = dict[str, Any]
+
+WHEN = ("before", "after")
+FRAME = (
+    ("rows_px", "columns_px", "aspect"),
+    ("row_spacing_mm", "field_height_mm", "field_width_mm"),
+)
+SIZES = ("breast_mm2", "breast_height_mm", "breast_width_mm")
+GROUPS = {
+    "Breast in the frame": ("tissue_share", "height_share", "width_share"),
+    "Grey of tissue, darker half": ("q05", "q25", "q50"),
+    "Grey of tissue, brighter half": ("q75", "q95", "spread"),
+    "Noise": ("noise", "noise_dark", "noise_bright"),
+    "Coarse detail": ("band_1", "band_2", "band_3"),
+    "Fine detail": ("band_4", "band_5", "band_6"),
+    "Corners on the nipple's side, and the wall": ("corner_top", "corner_bottom", "border_wall"),
+    "Borders": ("border_top", "border_bottom", "border_right"),
+}
+DRAWN = ("tissue_share", "q50", "noise", "band_4", "band_6")
+_QUARTILES = "Median (quartiles) over images; these are the spread of images, no intervals."
+
+
+def show_medians(
+    used: pd.DataFrame, measured: pd.DataFrame, standard: Mapping[str, Any]
+) -> Section:
+    """Returns each device's medians with quartiles, before and after."""
+    tables = [_tabulate_frame(measured, names, standard) for names in FRAME]
+    tables.append(_tabulate("Breast, in mm at the breast", used, SIZES, ("",)))
+    tables += [_tabulate(title, measured, names, WHEN) for title, names in GROUPS.items()]
+    return {
+        "title": "Each device, before and after",
+        "text": "Read down a column: before, each device has its own level; after, the medians "
+        "should lie within one another's quartiles. Grey runs from 0, black, to 1, white. Bands "
+        "part the detail of tissue from coarse (1) to fine (6) within each picture; air, corners "
+        "and borders of a canvas are 0 but for what the breast itself puts there.",
+        "table": tables,
+    }
+
+
+def _tabulate(
+    title: str, images: pd.DataFrame, names: Sequence[str], when: Sequence[str]
+) -> dict[str, Any]:
+    """Returns one table: a row a time and device, a column a quantity."""
+    timed = [time for time in when if time]
+    rows = [
+        [*([time] if timed else []), device, len(own), int(own["patient_id"].nunique())]
+        + [summarize(own[f"{time}_{name}" if time else name]) for name in names]
+        for time in when
+        for device, own in images.groupby("device")
+    ]
+    head = [*(["when"] if timed else []), "device", "images", "women"]
+    columns = [*head, *map(name_feature, names)]
+    return {"caption": title, "columns": columns, "rows": rows, "note": _QUARTILES}
+
+
+def _tabulate_frame(
+    measured: pd.DataFrame, names: Sequence[str], standard: Mapping[str, Any]
+) -> dict[str, Any]:
+    table = _tabulate("The frame", measured, names, ("before",))
+    rows, columns = standard["shape_px"]
+    spacing_mm = standard["spacing_mm"]
+    canvas = {
+        "rows_px": rows,
+        "columns_px": columns,
+        "aspect": rows / columns,
+        "row_spacing_mm": spacing_mm,
+        "field_height_mm": rows * spacing_mm,
+        "field_width_mm": columns * spacing_mm,
+    }
+    women = int(measured["patient_id"].nunique())
+    last = ["after", "every device", len(measured), women, *(canvas[name] for name in names)]
+    note = f"{_QUARTILES} The last row is the canvas, the same for every image."
+    return table | {"rows": [*table["rows"], last], "note": note}
+
+
+def show_overlays(measured: pd.DataFrame) -> list[Section]:
+    """Returns the devices on shared axes: mean curves, then the distributions of some features."""
+    curves: Section = {
+        "title": "Curves of the devices",
+        "text": "The share of tissue at each grey, and the power of its detail by frequency. Before, "
+        "each device draws a curve of its own; after, the curves should lie on one another.",
+    }
+    features: Section = {
+        "title": "Distributions over the devices",
+        "text": "The same feature before and after on one axis. Where the devices' outlines part, "
+        "the feature tells the device.",
+    }
+    if measured.empty:
+        empty = {"text": "No image was measured."}
+        return [curves | empty, features | empty]
+    n = f"{len(measured)} images of {measured['patient_id'].nunique()} women"
+    spectrum = "Radial power spectrum of tissue: mean of the images' log10; frequencies beyond an "
+    spectrum += "image's own are left out. Curves have no interval: the probes do the judging."
+    return [
+        curves
+        | {
+            "chart": [*_draw_histograms(measured), *_draw_spectra(measured)],
+            "caption": f"{n}. Mean over the images of a device. {spectrum}",
+        },
+        features
+        | {
+            "chart": [chart for name in DRAWN for chart in _draw_feature(measured, name)],
+            "caption": f"{n}, each device to area 1. The outermost hundredth at either end is not "
+            "drawn.",
+        },
+    ]
+
+
+def average_curves(measured: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
+    """Returns each device's mean curve with its number of images in the name.
+
+    A point that fewer than half of a device's images have is NaN: it would be another average.
+
+    Args:
+        measured: One row an image, with `device`.
+        column: Holds a curve in each row, all of one length.
+    """
+    means = {}
+    for device, own in measured.groupby("device"):
+        stacked = np.array(own[column].tolist(), float)
+        known = np.isfinite(stacked).sum(0)
+        sums = np.nansum(stacked, axis=0)
+        enough = known >= max(1, len(own) / 2)
+        means[f"{device} (n {len(own)})"] = np.where(enough, sums / np.maximum(known, 1), np.nan)
+    return means
+
+
+def _draw_histograms(measured: pd.DataFrame) -> list[str]:
+    from mammo_pipeline.reporting import charts
+
+    curves = {when: average_curves(measured, f"{when}_histogram") for when in WHEN}
+    bins = len(next(iter(curves["before"].values())))
+    grey = (np.arange(bins) + 0.5) / bins
+    return [
+        charts.curves_by_group(
+            grey,
+            curves[when],
+            f"grey of tissue, {when}",
+            "share of tissue",
+            f"Histogram of tissue by device, {when}",
+            limits=(0.0, _find_limits(curves)[1]),
+        )
+        for when in WHEN
+    ]
+
+
+def _draw_spectra(measured: pd.DataFrame) -> list[str]:
+    from mammo_pipeline.mammo.audit.spectrum import list_frequencies
+    from mammo_pipeline.reporting import charts
+
+    curves = {when: average_curves(measured, f"{when}_spectrum") for when in WHEN}
+    return [
+        charts.curves_by_group(
+            list_frequencies(),
+            curves[when],
+            f"cycles/mm, {when}",
+            "log10 of power, grey^2 mm^2",
+            f"Radial power spectrum of tissue by device, {when}",
+            limits=_find_limits(curves),
+            is_log=True,
+        )
+        for when in WHEN
+    ]
+
+
+def _find_limits(curves: Mapping[str, Mapping[str, np.ndarray]]) -> tuple[float, float]:
+    """Returns the axis that holds before and after; 0 to 1 where no curve has a point."""
+    values = np.concatenate([curve for part in curves.values() for curve in part.values()])
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 0.0, 1.0
+    margin = 0.04 * max(float(np.ptp(known)), 1e-6)
+    return float(known.min()) - margin, float(known.max()) + margin
+
+
+def _draw_feature(measured: pd.DataFrame, name: str) -> list[str]:
+    from mammo_pipeline.reporting import charts
+
+    kept = {when: keep_central(measured[f"{when}_{name}"]) for when in WHEN}
+    both = pd.concat(list(kept.values())).dropna()
+    limits = (float(both.min()), float(both.max())) if len(both) else None
+    return [
+        charts.histogram_by_group(
+            kept[when], measured["device"], f"{name_feature(name)}, {when}", limits=limits
+        )
+        for when in WHEN
+    ]
