@@ -3,8 +3,8 @@
     python benchmarks/kill_standardize.py [--kills 50] [--women 40] [--seed 1]
 
 Every kill starts from a study without store and audit; SIGKILL hits the whole process group or,
-every second time, the leader alone. Half of them strike while the store is open: at an instant from
-the first pack's appearance on; the others anywhere between the start and the end. Then the same
+every second time, the leader alone. A third strikes anywhere between the start and the end, a third
+while the store is written, and a third from its first pack to the end of the audit. Then the same
 command runs to its end. It must end with 0 and leave the store's folder, to the last file, and the
 tables and records of the room with the bytes of the run that nobody disturbed; so must a run with
 one worker and one with two. The study is made up, and its packs are cut at 200 kB so that there are
@@ -81,8 +81,14 @@ def digest_outputs(project: Path) -> dict[str, str]:
     }
 
 
+def wait_for_pack(project: Path, run: subprocess.Popen) -> None:
+    packs = project / "data/demo/03_primary/store/packs"
+    while run.poll() is None and not any(packs.glob("*.pack")):
+        time.sleep(0.001)
+
+
 def kill_once(
-    project: Path, command: list[str], delay_s: float, from_store: bool, group: bool
+    project: Path, command: list[str], delay_s: float, from_pack: bool, group: bool
 ) -> bool:
     """Whether the kill came before the run's own end.
 
@@ -90,12 +96,12 @@ def kill_once(
         project: Where to run.
         command: What to run.
         delay_s: Until the kill, from the start or from the first pack's appearance on.
-        from_store: Which of the two.
+        from_pack: Which of the two.
         group: Whether workers are hit, too.
     """
-    run, packs = start(project, command), project / "data/demo/03_primary/store/packs"
-    while from_store and run.poll() is None and not packs.exists():
-        time.sleep(0.002)
+    run = start(project, command)
+    if from_pack:
+        wait_for_pack(project, run)
     try:
         run.wait(timeout=delay_s)
     except subprocess.TimeoutExpired:
@@ -116,17 +122,20 @@ def find_stage(project: Path) -> str:
     return "after the audit" if audited else "between store and audit"
 
 
-def time_store(project: Path, command: list[str]) -> float:
-    """Returns the seconds between the first pack and the table of an undisturbed run."""
-    run, store = start(project, command), project / "data/demo/03_primary/store"
-    while run.poll() is None and not (store / "packs").exists():
-        time.sleep(0.002)
-    began = time.monotonic()
-    while run.poll() is None and not (store / "index.parquet").exists():
-        time.sleep(0.002)
-    spent = time.monotonic() - began
-    run.wait()
-    return spent
+def time_stages(project: Path, command: list[str]) -> tuple[float, float, float]:
+    """Returns the seconds of an undisturbed run: whole, in the store, from its first pack on."""
+    run, began = start(project, command), time.monotonic()
+    wait_for_pack(project, run)
+    first = time.monotonic()
+    while (
+        run.poll() is None and not (project / "data/demo/03_primary/store/index.parquet").exists()
+    ):
+        time.sleep(0.001)
+    settled = time.monotonic()
+    if run.wait():
+        raise SystemExit(f"{' '.join(command)} ended with {run.returncode}")
+    ended = time.monotonic()
+    return ended - began, settled - first, ended - first
 
 
 def compare(expected: dict[str, str], found: dict[str, str]) -> list[str]:
@@ -144,11 +153,9 @@ def main() -> None:
         project = make_study(Path(scratch), options.women)
         command = word_command(2)
         finish(project, command)
-        clear(project)
-        alone_s = finish(project, command)
         expected = digest_outputs(project)
         clear(project)
-        store_s = time_store(project, command)
+        alone_s, store_s, rest_s = time_stages(project, command)
         again = compare(expected, digest_outputs(project))
         clear(project)
         finish(project, word_command(1))
@@ -160,9 +167,10 @@ def main() -> None:
         equal = 0
         for number in range(options.kills):
             clear(project)
-            from_store, group = number % 4 > 1, number % 2 == 0
-            delay_s = chance.uniform(0, store_s if from_store else alone_s)
-            in_time = kill_once(project, command, delay_s, from_store, group)
+            group = number % 2 == 0
+            span_s = (alone_s, store_s, rest_s)[number % 3]
+            delay_s = chance.uniform(0, span_s)
+            in_time = kill_once(project, command, delay_s, number % 3 > 0, group)
             stage = find_stage(project) if in_time else "after its end"
             stages[stage] += 1
             finish(project, command)

@@ -183,6 +183,13 @@ def test_what_lies_before_the_first_cell_counts_for_the_field():
     assert mlo[0].sum() == 23 and cc[40].sum() == 23
 
 
+def test_a_cell_belongs_to_the_field_that_holds_its_middle():
+    seen = limit("MLO", field_mm=(30.2, 20.5))
+    assert (seen[:, 0].sum(), seen[0].sum()) == (60, 26)
+    # In CC the field begins 9.9 mm below the frame's upper edge.
+    assert np.flatnonzero(limit("CC", field_mm=(30.2, 20.5))[:, 0])[[0, -1]].tolist() == [20, 79]
+
+
 def test_a_field_larger_than_the_frame_takes_nothing():
     mask = np.random.default_rng(0).random((100, 80)) < 0.5
     for view in ("CC", "MLO"):

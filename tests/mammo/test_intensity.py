@@ -39,6 +39,12 @@ def test_the_levels_are_the_quantiles_of_the_tissue(count):
     np.testing.assert_allclose(levels, wanted, atol=0.01)
 
 
+def test_the_median_of_two_greys_lies_between_them():
+    image = np.repeat(np.array([[0.2, 0.4]], np.float32), 50, axis=0)
+    levels = intensity.find_levels(image, np.ones(image.shape, bool), 3)
+    np.testing.assert_allclose(levels, [0.2, 0.3, 0.4], atol=2 * LEVEL)
+
+
 def test_air_has_no_part_in_the_levels():
     image, mask = draw_tissue()
     bright = np.where(mask, image, 0.9).astype(np.float32)
@@ -109,6 +115,12 @@ def test_beyond_the_outermost_levels_the_map_is_flat():
     image = np.array([[0.0, 0.2, 0.5, 0.8, 1.0]], np.float32)
     mapped = intensity.map_grey(image, np.array([0.2, 0.8], np.float32), np.array([0.1, 0.7]))
     np.testing.assert_allclose(mapped, [[0.1, 0.1, 0.4, 0.7, 0.7]], atol=2 * LEVEL)
+
+
+def test_a_steep_map_has_no_steps():
+    image = np.linspace(0.5002, 0.5018, 60, dtype=np.float32)[None]
+    mapped = intensity.map_grey(image, np.array([0.5, 0.502], np.float32), np.array([0.0, 1.0]))
+    np.testing.assert_allclose(mapped, (image - 0.5) / 0.002, atol=0.01)
 
 
 def test_the_image_that_is_mapped_is_left_as_it_was():
@@ -186,6 +198,12 @@ def test_a_device_map_keeps_order_and_air():
         assert (np.diff(mapped.ravel()) >= 0).all()
     np.testing.assert_array_equal(ramp, before)
     assert intensity.map_device(ramp, "a", maps).dtype == np.uint16
+
+
+def test_a_map_makes_no_air_of_dark_tissue():
+    maps = {"targets": [0.1], "devices": {"d": {"levels": [0.5], "images": 1}}}
+    dark = np.array([[0, 1, 2]], np.uint16)
+    assert intensity.map_device(dark, "d", maps).tolist() == [[0, 1, 1]]
 
 
 def test_an_unknown_device_and_no_maps_change_nothing():

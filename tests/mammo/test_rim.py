@@ -38,6 +38,16 @@ def test_a_roll_off_to_the_skin_is_taken_out(drop):
     np.testing.assert_allclose(spread, spread[-1], rtol=0.12)
 
 
+def test_a_steep_roll_off_is_taken_out_at_its_own_depth():
+    y, x = np.mgrid[:240, :130]
+    depth_mm = (SPACING_MM * (110 - np.hypot(y - 120, x))).astype(np.float32)
+    texture = np.random.default_rng(0).normal(0, 0.02, depth_mm.shape)
+    image = 0.5 - 0.03 * np.clip(14 - depth_mm, 0, None) + texture
+    after, _ = measure_steps(level_rim(image.astype(np.float32), depth_mm, SKIN_MM), depth_mm)
+    # Half a step aside would leave 0.0075.
+    np.testing.assert_allclose(after[1:-2], after[-1], atol=0.0035)
+
+
 def test_a_rim_that_grows_flat_becomes_as_rich_as_the_inside():
     image, depth_mm = draw_rim(0.0, 0.45)
     _, before = measure_steps(image, depth_mm)

@@ -210,6 +210,18 @@ def test_what_lies_beyond_the_field_is_counted_and_left_out(view):
     assert (~on_canvas(inside, record) & (canvas > 0)).sum() == 0
 
 
+@pytest.mark.parametrize("view", ["CC", "MLO"])
+def test_a_field_is_cut_like_the_detector_of_that_size_cuts_it(view):
+    # One breast on a large detector, and on one of 216 x 166 mm that sees what the field leaves.
+    large, _ = draw_smooth((500, 340), middle_mm=150.0, radii_mm=(125.0, 185.0))
+    top = 70 if view == "CC" else 0
+    small = large[top : top + 360, :277].copy()
+    first, second = (run(pixels, ViewPosition=view)[0] for pixels in (large, small))
+    both = (first > 0) & (second > 0)
+    assert 2 * both.sum() / ((first > 0).sum() + (second > 0).sum()) > 0.995
+    assert np.abs(first.astype(int) - second.astype(int))[both].mean() < 0.02 * 65535
+
+
 def test_what_does_not_fit_on_the_canvas_is_counted():
     pixels, breast = draw_smooth()
     canvas, record = run(pixels, replace(STANDARD, shape_px=(120, 100)))

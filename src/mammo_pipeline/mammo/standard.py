@@ -172,7 +172,9 @@ def place_sketch(frame: Frame, sketch: Sketch, breast: np.ndarray, standard: Sta
     shifts = shifts_mm[0] / standard.spacing_mm, shifts_mm[1] / standard.spacing_mm
     first_mm = shifts_mm[0] + sketch.starts_mm[0], shifts_mm[1] + sketch.starts_mm[1]
     transform = geometry.trace(frame.stored.shape, sketch.flips, scales, shifts)
-    window = find_window(breast, first_mm, sketch.cell_mm, standard)
+    window = cut_to_frame(
+        find_window(breast, first_mm, sketch.cell_mm, standard), transform, frame.stored.shape
+    )
     return Place(depth_mm, first_mm, transform, window)
 
 
@@ -198,6 +200,24 @@ def find_window(
         begin, end = np.clip([np.floor(low), np.ceil(high)], 0, standard.shape_px[axis]).astype(int)
         parts.append(slice(int(begin), int(end)))
     return parts[0], parts[1]
+
+
+def cut_to_frame(
+    window: tuple[slice, slice], transform: geometry.Transform, stored_px: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Returns the part of a window whose pixels' middles lie in the frame: beyond it is nothing.
+
+    Args:
+        window: Rows and columns of the canvas.
+        transform: From stored pixels to canvas pixels.
+        stored_px: Rows and columns of the frame.
+    """
+    low_row, low_column, *high = transform.box_to_canvas((0, 0, stored_px[0], stored_px[1]))
+    cut = []
+    for part, low, end in zip(window, (low_row, low_column), high, strict=True):
+        begin = max(part.start, int(np.ceil(low - 0.5)))
+        cut.append(slice(begin, max(begin, min(part.stop, int(np.floor(end + 0.5))))))
+    return cut[0], cut[1]
 
 
 def measure_areas(

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image, ImageDraw, ImageFont
 
 from mammo_pipeline.reporting.svg import SERIES, SOFT, STYLE, new_axes, new_figure, write_svg
@@ -91,7 +92,9 @@ def curves_by_group(
         axes.set(xlabel=label, ylabel=height_label, ylim=limits)
         if is_log:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
         if curves:
             figure.legend(loc="outside upper left", ncols=across, fontsize=8)
         return write_svg(figure, title)

@@ -21,9 +21,11 @@ from mammo_pipeline.pipelines.standardize.nodes import (
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
 
 LEVEL = 0.95
-# Features whose distribution over all devices must have one mode, and the step in which a feature
-# that is held constant is meaningless: a thousandth of the scale of grey and more.
-MODE_FEATURES = {"tissue_share": 0.0, "height_share": 0.0, "q50": 0.004, "band_4": 0.0}
+# Features whose distribution over all devices must have one mode, and the step under which a
+# difference means nothing. `pixel_mm` is the height of a pixel of the net's picture, `aspect` the
+# frame's: "device 1 -> 3600x2400, device 2 -> 3600x3600" shows in these two.
+MODE_FEATURES = {"pixel_mm": 0.0, "aspect": 0.0, "tissue_share": 0.0, "height_share": 0.0}
+MODE_FEATURES |= {"q50": 0.004, "band_4": 0.0}
 SIZES = ("breast_mm2", "breast_height_mm", "breast_width_mm")
 # Seconds and memory for one made-up breast at full size, through every device.
 TWIN_LIMITS = Limits(3600, 8192)
@@ -215,9 +217,14 @@ def _count_modes(
     if table.empty:
         return {"modes_before": {}, "modes": {}}
     found = {}
-    for when in ("before", "after"):
-        features = table[[f"{when}_{name}" for name in MODE_FEATURES]]
-        features.columns = list(MODE_FEATURES)
+    rows, columns = parameters.shape_px
+    frames = {
+        "before": (table["before_field_height_mm"] / rows, table["before_aspect"]),
+        "after": (parameters.spacing_mm, rows / columns),
+    }
+    for when, (pixel_mm, aspect) in frames.items():
+        shared = {n: table[f"{when}_{n}"] for n in list(MODE_FEATURES)[2:]}
+        features = pd.DataFrame({"pixel_mm": pixel_mm, "aspect": aspect, **shared})
         found[when] = count_modes_by_feature(
             features, table, rule.mode_draws, rule.mode_level, parameters.seed, MODE_FEATURES
         )

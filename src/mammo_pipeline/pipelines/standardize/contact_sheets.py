@@ -82,8 +82,10 @@ def _show_device(store: StoredImages, device: str, images: pd.DataFrame) -> Sect
         for n, r in enumerate(rows, 1)
     ]
     table = [
-        [n, r["image_id"], f"{r['laterality']} {r['view']}", r["score"]]
-        + [name_feature(r["farthest"]), r["breast_mm2"]]
+        [
+            *(n, r["image_id"], f"{r['laterality']} {r['view']}"),
+            *(r["score"], name_feature(r["farthest"]), r["breast_mm2"]),
+        ]
         for n, r in enumerate(rows, 1)
     ]
     columns = ["", "image", "view", "unusual by", "most of all in", "breast area, mm2"]

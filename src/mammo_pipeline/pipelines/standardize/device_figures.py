@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mammo_pipeline.mammo.audit.spectrum import list_frequencies
 from mammo_pipeline.pipelines.check.distributions import keep_central, summarize
 from mammo_pipeline.pipelines.standardize.feature_names import name_feature
 
@@ -15,83 +16,118 @@ Section = dict[str, Any]
 
 WHEN = ("before", "after")
 FRAME = (
-    ("rows_px", "columns_px", "aspect"),
-    ("row_spacing_mm", "field_height_mm", "field_width_mm"),
+    *("rows_px", "columns_px", "aspect"),
+    *("row_spacing_mm", "field_height_mm", "field_width_mm"),
 )
 SIZES = ("breast_mm2", "breast_height_mm", "breast_width_mm")
-GROUPS = {
-    "Breast in the frame": ("tissue_share", "height_share", "width_share"),
-    "Grey of tissue, darker half": ("q05", "q25", "q50"),
-    "Grey of tissue, brighter half": ("q75", "q95", "spread"),
-    "Noise": ("noise", "noise_dark", "noise_bright"),
-    "Coarse detail": ("band_1", "band_2", "band_3"),
-    "Fine detail": ("band_4", "band_5", "band_6"),
-    "Corners on the nipple's side, and the wall": ("corner_top", "corner_bottom", "border_wall"),
-    "Borders": ("border_top", "border_bottom", "border_right"),
-}
+# Caption, factor that brings the values to a readable size, and the columns.
+COMPARED = (
+    (
+        "Share of the frame",
+        1,
+        {"tissue_share": "tissue", "height_share": "breast height"}
+        | {"width_share": "breast width"},
+    ),
+    ("Grey of tissue, dark quantiles", 1, {"q05": "5 %", "q25": "25 %", "q50": "median"}),
+    ("Grey of tissue, bright quantiles", 1, {"q75": "75 %", "q95": "95 %", "spread": "spread"}),
+    (
+        "Noise, thousandths of white",
+        1000,
+        {"noise": "all tissue", "noise_dark": "dark half"} | {"noise_bright": "bright half"},
+    ),
+    ("Power of coarse detail, log10", 1, {f"band_{n}": f"band {n}" for n in (1, 2, 3)}),
+    ("Power of fine detail, log10", 1, {f"band_{n}": f"band {n}" for n in (4, 5, 6)}),
+    (
+        "Corners away from the chest wall, thousandths of white",
+        1000,
+        {"corner_top": "upper"} | {"corner_bottom": "lower"},
+    ),
+    (
+        "Corners at the chest wall, thousandths of white",
+        1000,
+        {"corner_top_wall": "upper"} | {"corner_bottom_wall": "lower"},
+    ),
+    (
+        "Borders, thousandths of white",
+        1000,
+        {"border_top": "upper", "border_bottom": "lower"} | {"border_right": "nipple's side"},
+    ),
+    ("Chest wall", 1, {"border_wall": "grey of the border", "wall_share": "share with tissue"}),
+)
 DRAWN = ("tissue_share", "q50", "noise", "band_4", "band_6")
-_QUARTILES = "Median (quartiles) over images; these are the spread of images, no intervals."
 
 
 def show_medians(
     used: pd.DataFrame, measured: pd.DataFrame, standard: Mapping[str, Any]
 ) -> Section:
     """Returns each device's medians with quartiles, before and after."""
-    tables = [_tabulate_frame(measured, names, standard) for names in FRAME]
-    tables.append(_tabulate("Breast, in mm at the breast", used, SIZES, ("",)))
-    tables += [_tabulate(title, measured, names, WHEN) for title, names in GROUPS.items()]
     return {
         "title": "Each device, before and after",
         "text": "Read down a column: before, each device has its own level; after, the medians "
         "should lie within one another's quartiles. Grey runs from 0, black, to 1, white. Bands "
-        "part the detail of tissue from coarse (1) to fine (6) within each picture; air, corners "
-        "and borders of a canvas are 0 but for what the breast itself puts there.",
-        "table": tables,
+        "part the detail of tissue from coarse (1) to fine (6) within each picture. Air on a "
+        "canvas is 0; in its corners and on its borders is only what the breast itself puts "
+        "there.\n\nEvery figure is the median over images with their quartiles: the spread of "
+        "images, not the interval of the median; one number where the quartiles agree. ",
+        "table": [
+            _tabulate_frame(measured, standard),
+            _tabulate("Breast, mm at the breast", used, SIZES),
+            *(_compare(measured, *group) for group in COMPARED),
+        ],
     }
+
+
+def _tell(values: pd.Series, factor: float = 1.0) -> dict[str, Any]:
+    found = summarize(values.astype(float) * factor)
+    if found["value"] is not None and found["low"] == found["high"]:
+        return found | {"low": None, "high": None}
+    return found
 
 
 def _tabulate(
-    title: str, images: pd.DataFrame, names: Sequence[str], when: Sequence[str]
+    title: str, images: pd.DataFrame, names: Sequence[str], prefix: str = ""
 ) -> dict[str, Any]:
-    """Returns one table: a row a time and device, a column a quantity."""
-    timed = [time for time in when if time]
+    """Returns a table of a row a device and a column a quantity."""
     rows = [
-        [*([time] if timed else []), device, len(own), int(own["patient_id"].nunique())]
-        + [summarize(own[f"{time}_{name}" if time else name]) for name in names]
-        for time in when
+        [device, len(own), int(own["patient_id"].nunique())]
+        + [_tell(own[f"{prefix}{name}"]) for name in names]
         for device, own in images.groupby("device")
     ]
-    head = [*(["when"] if timed else []), "device", "images", "women"]
-    columns = [*head, *map(name_feature, names)]
-    return {"caption": title, "columns": columns, "rows": rows, "note": _QUARTILES}
+    columns = ["device", "images", "women", *map(name_feature, names)]
+    return {"caption": title, "columns": columns, "rows": rows}
 
 
-def _tabulate_frame(
-    measured: pd.DataFrame, names: Sequence[str], standard: Mapping[str, Any]
-) -> dict[str, Any]:
-    table = _tabulate("The frame", measured, names, ("before",))
-    rows, columns = standard["shape_px"]
-    spacing_mm = standard["spacing_mm"]
-    canvas = {
-        "rows_px": rows,
-        "columns_px": columns,
-        "aspect": rows / columns,
-        "row_spacing_mm": spacing_mm,
-        "field_height_mm": rows * spacing_mm,
-        "field_width_mm": columns * spacing_mm,
-    }
+def _tabulate_frame(measured: pd.DataFrame, standard: Mapping[str, Any]) -> dict[str, Any]:
+    table = _tabulate("The frame as the device wrote it", measured, FRAME, "before_")
+    heads = ["rows", "columns", "aspect", "spacing, mm", "field: height, mm", "width, mm"]
+    (height, width), spacing_mm = standard["shape_px"], standard["spacing_mm"]
+    canvas = [height, width, height / width, spacing_mm]
+    canvas += [height * spacing_mm, width * spacing_mm]
     women = int(measured["patient_id"].nunique())
-    last = ["after", "every device", len(measured), women, *(canvas[name] for name in names)]
-    note = f"{_QUARTILES} The last row is the canvas, the same for every image."
-    return table | {"rows": [*table["rows"], last], "note": note}
+    last = ["after, every device", len(measured), women, *canvas]
+    columns = [*table["columns"][: -len(heads)], *heads]
+    return table | {"columns": columns, "rows": [*table["rows"], last]}
+
+
+def _compare(
+    measured: pd.DataFrame, caption: str, factor: float, heads: Mapping[str, str]
+) -> dict[str, Any]:
+    """Returns a table of a few quantities: the devices before, then the devices after."""
+    rows = [
+        [device, when, len(own), *(_tell(own[f"{when}_{name}"], factor) for name in heads)]
+        for when in WHEN
+        for device, own in measured.groupby("device")
+    ]
+    columns = ["device", "when", "images", *heads.values()]
+    return {"caption": caption, "columns": columns, "rows": rows}
 
 
 def show_overlays(measured: pd.DataFrame) -> list[Section]:
     """Returns the devices on shared axes: mean curves, then the distributions of some features."""
     curves: Section = {
         "title": "Curves of the devices",
-        "text": "The share of tissue at each grey, and the power of its detail by frequency. Before, "
-        "each device draws a curve of its own; after, the curves should lie on one another.",
+        "text": "The share of tissue at each grey, and the power of its detail by frequency. "
+        "Before, each device draws a curve of its own; after, they should lie on one another.",
     }
     features: Section = {
         "title": "Distributions over the devices",
@@ -158,7 +194,6 @@ def _draw_histograms(measured: pd.DataFrame) -> list[str]:
 
 
 def _draw_spectra(measured: pd.DataFrame) -> list[str]:
-    from mammo_pipeline.mammo.audit.spectrum import list_frequencies
     from mammo_pipeline.reporting import charts
 
     curves = {when: average_curves(measured, f"{when}_spectrum") for when in WHEN}
@@ -167,7 +202,7 @@ def _draw_spectra(measured: pd.DataFrame) -> list[str]:
             list_frequencies(),
             curves[when],
             f"cycles/mm, {when}",
-            "log10 of power, grey^2 mm^2",
+            "log10 power, grey^2 mm^2",
             f"Radial power spectrum of tissue by device, {when}",
             limits=_find_limits(curves),
             is_log=True,

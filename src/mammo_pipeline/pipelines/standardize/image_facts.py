@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mammo_pipeline.mammo.fates import describe_fate
-from mammo_pipeline.mammo.intervals import proportion
+from mammo_pipeline.mammo.intervals import draw_patient_counts, figure, proportion
+from mammo_pipeline.pipelines.standardize.feature_names import name_feature
 
 Section = dict[str, Any]
 Gates = Sequence[Mapping[str, Any]]
 
-LEVEL = 0.95
+LEVEL, DRAWS = 0.95, 1000
 STATES = {"pass": "passed", "fail": "failed", "not judged": "warn"}
 SIZE_WORDS = {
     "breast_mm2": "breast area",
@@ -83,10 +85,24 @@ def name_kind(gate: str) -> str:
     return "modes" if gate.startswith("modes of ") else "probes"
 
 
+def name_gate(gate: str) -> str:
+    """Returns a gate's name in words.
+
+    >>> name_gate("scale of GE Pristina by breast_mm2"), name_gate("modes of q50")
+    ('scale of GE Pristina by area', 'modes of median grey')
+    """
+    head, _, size = gate.rpartition(" by ")
+    if gate.startswith("scale of ") and size in SIZE_WORDS:
+        return f"{head} by {SIZE_WORDS[size].removeprefix('breast ')}"
+    if gate.startswith("modes of "):
+        return f"modes of {name_feature(gate.removeprefix('modes of '))}"
+    return gate
+
+
 def _tell_gate(gate: Mapping[str, Any]) -> list[Any]:
     reason = gate["reason"].removeprefix(f"{gate['found']}: ")
     state = {"state": STATES[gate["state"]], "text": gate["state"]}
-    return [gate["name"], state, gate["found"] or "nothing", gate["bound"], reason]
+    return [name_gate(gate["name"]), state, gate["found"] or "nothing", gate["bound"], reason]
 
 
 def show_images(used: pd.DataFrame, device_audit: Mapping[str, Any]) -> Section:
@@ -110,22 +126,42 @@ def show_images(used: pd.DataFrame, device_audit: Mapping[str, Any]) -> Section:
 
 def sum_up_areas(used: pd.DataFrame) -> dict[str, Any]:
     """Returns the areas summed over all images, in cm2 and in per cent of the breast."""
-    from mammo_pipeline.pipelines.standardize.page import measure_share
-
     rows = []
     for name, words in AREA_WORDS.items():
         if name not in used:
             continue
         areas = used[name].fillna(0.0)
         share = None if name == "breast_mm2" else measure_share(used, name, ["breast_mm2"])
-        rows.append([words, float(areas.sum()), share, int((areas > 0).sum()), len(used)])
+        rows.append([words, round(areas.sum()), share, int((areas > 0).sum()), len(used)])
     return {
         "caption": "Areas",
         "columns": ["area", "sum, mm2", "% of the breast", "images with it", "images"],
         "rows": rows,
-        "note": "As the sketch at an eighth of the matrix shows them. Share: sum over sum; patient "
-        "bootstrap, 1000 replicates, 95%.",
+        "note": "As the sketch at an eighth of the matrix shows them. Share: sum over sum; "
+        f"bootstrap over {used['patient_id'].nunique()} women, {DRAWS} replicates, {LEVEL:.0%}; "
+        "none where the sum is 0.",
     }
+
+
+def measure_share(used: pd.DataFrame, part: str, whole: list[str]) -> dict[str, Any]:
+    """Returns an area in per cent of others, summed over all images, as a figure.
+
+    Args:
+        used: The standardized images.
+        part: Column of the area, mm2.
+        whole: Columns that sum up to what it is a share of.
+    """
+    how, why = f"100 * sum of {part} / sum of {' + '.join(whole)}", "no image was standardized"
+    areas = pd.DataFrame({"part": used[part], "whole": used[whole].sum(axis=1)}).astype(float)
+    sums = areas.groupby(used["patient_id"]).sum()
+    if sums["whole"].sum() == 0:
+        return figure(float("nan"), np.empty(0), 0, LEVEL, how, why)
+    counts = draw_patient_counts(np.zeros(len(sums)), DRAWS, np.random.default_rng(0))
+    parts, wholes = (sums[name].to_numpy() for name in ("part", "whole"))
+    value = 100 * float(parts.sum() / wholes.sum())
+    found = figure(value, 100 * (counts @ parts) / (counts @ wholes), len(sums), LEVEL, how, why)
+    # Draws of nothing but zeros have no width, which is no certainty.
+    return found if value else found | {"value": 0, "low": None, "high": None}
 
 
 def list_refusals(refused: Mapping[str, int], images: int) -> dict[str, Any]:

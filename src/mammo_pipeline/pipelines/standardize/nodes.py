@@ -66,8 +66,8 @@ def fit_device_maps(
         for path, row in zip(paths, chosen.to_dict("records"), strict=True)
     )
     found = list(run_in_workers(worker.read_levels, tasks, len(chosen), "device maps", parameters))
-    seen = [isinstance(levels, np.ndarray) for levels in found]
-    levels = np.stack([row for row, is_seen in zip(found, seen, strict=True) if is_seen])
+    seen = np.array([isinstance(levels, np.ndarray) for levels in found], bool)
+    levels = np.array([levels for levels in found if isinstance(levels, np.ndarray)])
     return fit(levels, chosen["device"].to_numpy(str)[seen])
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mammo_pipeline.datasets.store import StoredImages
 
-LEVEL, DRAWS = 0.95, 1000
 AREAS = ["breast_mm2", "lost_mm2", "beyond_field_mm2", "muscle_mm2"]
 
 
@@ -86,11 +84,13 @@ def state_verdict(device_audit: Mapping[str, Any]) -> dict[str, str]:
     if not passed:
         words = "Nothing could be judged: this page proves nothing of these images."
         return {"state": "info", "text": f"{words} {counts}"}
-    return {"state": "passed", "text": f"Nothing that was judged tells the device. {counts}"}
+    return {"state": "passed", "text": f"Every gate that could be judged holds. {counts}"}
 
 
 def list_facts(used: pd.DataFrame, device_audit: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the figures on top of the page."""
+    from mammo_pipeline.pipelines.standardize.image_facts import measure_share
+
     images, standardized = device_audit["images"], device_audit["standardized"]
     return {
         "images found": images,
@@ -103,24 +103,3 @@ def list_facts(used: pd.DataFrame, device_audit: Mapping[str, Any]) -> dict[str,
             used, "beyond_field_mm2", ["breast_mm2", "beyond_field_mm2"]
         ),
     }
-
-
-def measure_share(used: pd.DataFrame, part: str, whole: list[str]) -> dict[str, Any]:
-    """Returns an area in per cent of others, summed over all images, as a figure.
-
-    Args:
-        used: The standardized images.
-        part: Column of the area, mm2.
-        whole: Columns that sum up to what it is a share of.
-    """
-    from mammo_pipeline.mammo.intervals import draw_patient_counts, figure
-
-    how, why = f"100 * sum of {part} / sum of {' + '.join(whole)}", "no image was standardized"
-    areas = pd.DataFrame({"part": used[part], "whole": used[whole].sum(axis=1)}).astype(float)
-    sums = areas.groupby(used["patient_id"]).sum()
-    if sums["whole"].sum() == 0:
-        return figure(float("nan"), np.empty(0), 0, LEVEL, how, why)
-    counts = draw_patient_counts(np.zeros(len(sums)), DRAWS, np.random.default_rng(0))
-    parts, wholes = (sums[name].to_numpy() for name in ("part", "whole"))
-    value = 100 * float(parts.sum() / wholes.sum())
-    return figure(value, 100 * (counts @ parts) / (counts @ wholes), len(sums), LEVEL, how, why)

@@ -61,6 +61,10 @@ def measure_folder(prefix: str) -> Pipeline:
 
 def create_pipeline() -> Pipeline:
     """Returns the room's pipeline."""
+    return _standardize_study() + _audit_study()
+
+
+def _standardize_study() -> Pipeline:
     return Pipeline(
         [
             node(
@@ -84,6 +88,13 @@ def create_pipeline() -> Pipeline:
                 outputs="canvas_lesions",
                 name="move_lesions",
             ),
+        ]
+    )
+
+
+def _audit_study() -> Pipeline:
+    return Pipeline(
+        [
             node(
                 audit.measure_images,
                 inputs=["cohort", "raw_dicom", "pseudonym_key", "store", "params:standardize"],

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mammo_pipeline.pipelines.standardize.feature_names import name_feature
 from mammo_pipeline.pipelines.standardize.image_facts import SIZE_WORDS
+from mammo_pipeline.reporting.page import show_figure
 
 Section = dict[str, Any]
 Record = Mapping[str, Any]
@@ -30,7 +31,7 @@ def show_probes(device_audit: Record, measured: pd.DataFrame) -> Section:
         "text": "A classifier is asked which device an image came from. The area under the ROC "
         "curve is 0.5 for guessing and 1 for certainty. Before is the whole frame resized to the "
         "canvas, as most systems feed their nets; after is the canvas.\n\nConclusion after "
-        f"standardization: {'; '.join(told)}.",
+        f"standardization: {'; '.join(told)}. {say_most_told(probes)}",
         "table": [_tabulate_families(probes)],
     }
     if any(record["after"]["auc"] is not None for record in probes.values()):
@@ -52,8 +53,27 @@ def conclude_probe(record: Record) -> str:
     if record["auc"] is None or record["low"] is None:
         return f"not probed ({record.get('reason', 'no interval')})"
     if record["low"] > CHANCE:
-        return f"told better than chance, by {100 * (record['low'] - CHANCE):.1f} points at least"
+        return f"told better than chance, AUC at least {record['low']:.3f}"
     return "cannot be told from chance" if record["high"] >= CHANCE else "below chance, no leak"
+
+
+def say_most_told(probes: Record) -> str:
+    """Returns the device that is told best after standardization: the gates judge the mean alone.
+
+    >>> after = {"auc": 0.6, "by_device": {"A": 0.7}, "by_device_interval": {"A": [0.6, 0.8]}}
+    >>> say_most_told({"network": {"after": after}})
+    'The single device that is told best: A by network, AUC 0.700 (0.600 to 0.800).'
+    """
+    found = [
+        (area, f"{device} by {name}", record["after"]["by_device_interval"][device])
+        for name, record in probes.items()
+        for device, area in record["after"].get("by_device", {}).items()
+    ]
+    if not found:
+        return ""
+    area, which, (low, high) = max(found, key=lambda entry: entry[0])
+    told = show_figure({"value": area, "low": low, "high": high})
+    return f"The single device that is told best: {which}, AUC {told}."
 
 
 def as_figure(record: Record) -> dict[str, Any]:
@@ -71,7 +91,8 @@ def _tabulate_families(probes: Record) -> dict[str, Any]:
             counts = [found.get(key) for key in ("images", "patients", "devices")]
             rows.append([FAMILIES.get(name, name), when, as_figure(found), *counts])
     columns = ["what the classifier sees", "when", "AUC", "images", "women", "devices"]
-    note = f"{how[:1].upper()}{how[1:]}." if how else "Nothing was probed."
+    note = f"{how[:1].upper()}{how[1:]}. An area of 1 gets no width from it." if how else ""
+    note = note or "Nothing was probed."
     return {"caption": "Three families", "columns": columns, "rows": rows, "note": note}
 
 
@@ -112,21 +133,22 @@ def _tabulate_devices(
 ) -> list[dict[str, Any]]:
     weighing = device_audit["confounding"]
     women = measured.groupby("device")["patient_id"].nunique()
-    rows = [
-        [name, device, int(weighing["images"][device]), int(women.get(device, 0))]
-        + [_own_figure(record[when], device) for when in ("before", "after")]
-        for name, record in probes.items()
-        for device in _list_devices(probes)
-    ]
     level = next(r["after"]["level_by_device"] for r in probes.values() if r["after"]["auc"])
+    note = f"As above, each at {level:.2%}, so that 95% holds for all devices of a family together."
     return [
-        {
-            "caption": "One device against the rest",
-            "columns": ["family", "device", "images", "women", "AUC before", "AUC after"],
-            "rows": rows,
-            "note": f"As above, each at {level:.2%}, so that 95 % holds for all devices of a "
-            "family together.",
-        },
+        *(
+            {
+                "caption": f"One device against the rest: {name}",
+                "columns": ["device", "images", "women", "AUC before", "AUC after"],
+                "rows": [
+                    [device, int(weighing["images"][device]), int(women.get(device, 0))]
+                    + [_own_figure(record[when], device) for when in ("before", "after")]
+                    for device in _list_devices(probes)
+                ],
+                "note": note,
+            }
+            for name, record in probes.items()
+        ),
         *_tabulate_weights(weighing),
         _tabulate_leading(device_audit["leading"], len(measured)),
     ]
@@ -151,7 +173,7 @@ def _tabulate_weights(weighing: Record) -> list[dict[str, Any]]:
             "caption": "What the weights cost",
             "columns": ["device", "images", "effective"],
             "rows": images,
-            "note": "Effective: (sum w)^2 / sum w^2. Far below the images, the weights lean on few.",
+            "note": "Effective: (sum w)^2 / sum w^2. Far below the images: they lean on few.",
         },
     ]
 
@@ -177,8 +199,14 @@ def show_modes(device_audit: Record) -> Section:
     """Returns the number of modes of a few features, before and after, with the test."""
     before, after = device_audit["modes_before"], device_audit["modes"]
     rows = [
-        [name_feature(name), before[name]["modes"], _say_tests(before[name])]
-        + [after[name]["modes"], _say_tests(after[name]), after[name]["n"]]
+        [
+            name_feature(name),
+            before[name]["modes"],
+            _say_tests(before[name]),
+            after[name]["modes"],
+            _say_tests(after[name]),
+            after[name]["n"],
+        ]
         for name in after
     ]
     how = sorted({r["how"] for part in (before, after) for r in part.values()})
@@ -243,7 +271,7 @@ def show_scales(scales: Record) -> Section:
     ]
     columns = ["measured by", "device", "scale, %", "women", "breast views"]
     note = "Least squares within breast and view, relative to the median of the linked devices; "
-    note += "bootstrap over women, at a level that holds for all devices of a size together (95 %)."
+    note += "bootstrap over women, at a level that holds for all devices of a size together (95%)."
     return section | {"table": {"columns": columns, "rows": rows, "note": note}}
 
 

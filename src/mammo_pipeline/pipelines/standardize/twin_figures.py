@@ -52,8 +52,8 @@ def say_twins(twins: Record) -> str:
         "noise does."
     )
     coarse = (
-        f"\n\nAt a binning of {binning:g} a pixel averages {binning**2:g} of the detector's own, so "
-        "two exposures hardly differ and the ratio divides by nearly nothing: it lies above 1 "
+        f"\n\nAt a binning of {binning:g} a pixel averages {binning**2:g} of the detector's own, "
+        "so two exposures hardly differ and the ratio divides by nearly nothing: it lies above 1 "
         "without any device's standing out. Here the matrix and the differences in mm say more; "
         "the ratio counts at binning 1."
     )
@@ -104,14 +104,13 @@ def _tabulate_matrix(
 ) -> dict[str, Any]:
     numbers = {device: number for number, device in enumerate(devices, 1)}
     rows = [
-        [f"{numbers[device]} {_spell(device)}"]
-        + ["" if value is None else round(value, 2) for value in row]
+        [f"{numbers[device]} {_spell(device)}", *row]
         for device, row in zip(devices, matrix, strict=True)
     ]
     return {
         "caption": caption,
         "columns": ["device", *map(str, numbers.values())],
-        "rows": [[cell if cell != "" else None for cell in row] for row in rows],
+        "rows": rows,
         "note": "Columns are the devices in the order of the rows; a device with itself is 1 by "
         "definition.",
     }
@@ -127,8 +126,10 @@ def show_lesions(kept: Record, binning: float) -> Section:
     parts |= {f"kind: {name}": record for name, record in kept["by_kind"].items()}
     parts |= {f"device: {_spell(name)}": record for name, record in kept["by_device"].items()}
     rows = [
-        [name, r["contrast"]["lesions"], r["contrast"]["n"]]
-        + [bare_figure(r["contrast"]), bare_figure(r["cnr"])]
+        [
+            *(name, r["contrast"]["lesions"], r["contrast"]["n"]),
+            *(bare_figure(r[measure]) for measure in ("contrast", "cnr")),
+        ]
         for name, r in parts.items()
     ]
     coarse = f" At a binning of {binning:g} calcifications are finer than a pixel; judge them at "
