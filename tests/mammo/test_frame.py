@@ -181,3 +181,11 @@ def test_a_single_cell_is_read_everywhere():
     one = np.array([[0.7]], np.float32)
     read = read_between(one, (0.0, 0.0), (5.0, 5.0), ((slice(0, 3), slice(0, 4)), 0.8))
     np.testing.assert_allclose(read, 0.7)
+
+
+def test_ends_that_a_table_states_wrongly_do_no_harm():
+    content = mammogram()
+    row = describe_file(content) | {"stored_min": 7, "stored_max": 900}
+    frame = read_frame(content, row, RULE)
+    assert frame.lowest == frame.stored.min()
+    assert frame.table.size == int(frame.stored.max()) - frame.lowest + 1

@@ -67,8 +67,8 @@ def read_frame(content: bytes, image: Mapping[str, Any], rule: ShowRule) -> Fram
 
     Args:
         content: The file.
-        image: Its row: laterality, view, row_spacing_mm, column_spacing_mm, photometric,
-            stored_min, stored_max, and the sums of the pixels that were accepted.
+        image: Its row: laterality, view, row_spacing_mm, column_spacing_mm, photometric, and
+            the sums of the pixels that were accepted.
         rule: Which of the displays that the image offers is taken.
 
     Raises:
@@ -77,7 +77,8 @@ def read_frame(content: bytes, image: Mapping[str, Any], rule: ShowRule) -> Fram
     dataset, stored = read_verified(content, image)
     # A collection's table may state it where a picture has no header.
     dataset.PhotometricInterpretation = image["photometric"]
-    ends = int(image["stored_min"]), int(image["stored_max"])
+    # Read anew: with ends that are not the frame's, the compiled code would read beyond the table.
+    ends = int(stored.min()), int(stored.max())
     shown = make_presentation(dataset, *ends, stored.dtype, rule)
     return Frame(
         stored.astype(np.uint16, copy=False),

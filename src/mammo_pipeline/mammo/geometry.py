@@ -85,7 +85,13 @@ class Transform:
         Returns:
             float32, or bool for a mask, of `shape_px`; 0 where the canvas does not reach.
         """
-        return _resample(picture, shape_px, self._scales, self._offsets)
+        read = _resample(picture, shape_px, self._scales, self._offsets)
+        ends = self.points_to_stored(np.array([[0, 0], picture.shape])).T
+        rows, columns = (
+            (np.arange(size) + 0.5 > min(pair)) & (np.arange(size) + 0.5 < max(pair))
+            for size, pair in zip(shape_px, ends, strict=True)
+        )
+        return np.where(rows[:, None] & columns, read, read.dtype.type(0))
 
     @property
     def _scales(self) -> np.ndarray:
@@ -107,7 +113,7 @@ def scale_heatmap(heatmap: np.ndarray, shape_px: tuple[int, int]) -> np.ndarray:
     [[1.0, 1.5, 2.5, 3.0]]
     """
     scales = np.divide(heatmap.shape, shape_px)
-    return _resample(np.asarray(heatmap, np.float32), shape_px, scales, np.zeros(2), "nearest")
+    return _resample(np.asarray(heatmap, np.float32), shape_px, scales, np.zeros(2))
 
 
 def _resample(
@@ -115,14 +121,13 @@ def _resample(
     shape_px: tuple[int, int],
     scales: np.ndarray,
     offsets: np.ndarray,
-    beyond: str = "constant",
 ) -> np.ndarray:
     """Returns the picture read at scale * place + offset, places counted from pixels' edges."""
     is_mask = picture.dtype == bool
     # From edges to the middles that the library counts from.
     starts = offsets + 0.5 * scales - 0.5
     values = ndimage.affine_transform(
-        np.asarray(picture, np.float32), scales, starts, shape_px, order=1, mode=beyond
+        np.asarray(picture, np.float32), scales, starts, shape_px, order=1, mode="nearest"
     )
     return values >= 0.5 if is_mask else values
 

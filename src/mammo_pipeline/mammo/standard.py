@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from mammo_pipeline.mammo import detail, geometry, intensity, rim
-from mammo_pipeline.mammo.depth import measure_depth_mm
 from mammo_pipeline.mammo.dicom.presentation import ShowRule
 from mammo_pipeline.mammo.digest import digest_record
 from mammo_pipeline.mammo.fates import RefusedError
@@ -24,11 +23,12 @@ from mammo_pipeline.mammo.frame import (
 )
 from mammo_pipeline.mammo.mask import BreastParts, find_parts
 from mammo_pipeline.mammo.muscle import trace_muscle
+from mammo_pipeline.mammo.place import CanvasGrid, place_sketch
 
 # Scaling the detail moves the distribution of grey a little, and the other way round.
 MATCHING_ROUNDS = 3
-# Bands of detail are measured this far within the rim, and tissue beyond it lends them its margin.
-CORE_PX, MARGIN_PX = 4, 20
+# Bands of detail are measured this far within the rim.
+CORE_PX = 4
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Standard:
         grey_quantiles: Quantiles of an image's grey that are laid on the reference: 129 give every
             image the same distribution, 3 only the same extremes and median.
         field_mm: Height and width of the field that is looked at, however large the detector is:
-            the smallest of the accepted devices.
+            that of the smallest of the accepted devices, so that none is told by what it cuts.
         show: Which of the displays that an image offers is taken.
     """
 
@@ -59,6 +59,11 @@ class Standard:
     grey_quantiles: int
     field_mm: tuple[float, float]
     show: ShowRule
+
+    @property
+    def grid(self) -> CanvasGrid:
+        """The canvas alone."""
+        return CanvasGrid(self.spacing_mm, self.shape_px, self.field_mm)
 
 
 def describe_standard(standard: Standard, maps: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -87,7 +92,7 @@ def standardize_file(
     Args:
         content: The DICOM file.
         image: Its row of `images`: device, laterality, view, row_spacing_mm, column_spacing_mm,
-            photometric, stored_min, stored_max, and the sums of the pixels that were accepted.
+            photometric, and the sums of the pixels that were accepted.
         standard: What it should become.
         maps: Maps of grey by device, of `intensity.fit_device_maps`; None for none.
     """
@@ -110,7 +115,7 @@ def standardize_frame(frame: Frame, standard: Standard) -> tuple[np.ndarray, dic
     seen = geometry.limit_field(
         parts.mask, sketch.cell_mm, sketch.starts_mm, standard.field_mm, frame.view
     )
-    place = place_sketch(frame, sketch, seen, standard)
+    place = place_sketch(frame, sketch, seen, standard.grid)
     depth_mm = read_between(
         place.depth_mm, place.first_mm, sketch.cell_mm, (place.window, standard.spacing_mm)
     )
@@ -130,94 +135,6 @@ def standardize_frame(frame: Frame, standard: Standard) -> tuple[np.ndarray, dic
         "meaning": frame.meaning,
     }
     return canvas, facts
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the sketch lies on the canvas.
-
-    Attributes:
-        depth_mm: How deep each cell of the sketch lies within the breast that is looked at.
-        first_mm: Where the sketch's first cell begins on the canvas.
-        transform: From stored pixels to canvas pixels.
-        window: Rows and columns of the canvas that the breast and a margin take.
-    """
-
-    depth_mm: np.ndarray
-    first_mm: tuple[float, float]
-    transform: geometry.Transform
-    window: tuple[slice, slice]
-
-
-def place_sketch(frame: Frame, sketch: Sketch, breast: np.ndarray, standard: Standard) -> Place:
-    """Returns where the breast comes to lie.
-
-    Args:
-        frame: The stored picture.
-        sketch: It, made small.
-        breast: What is looked at of it, bool.
-        standard: Says what the canvas is.
-
-    Raises:
-        RefusedError: `no_breast` where nothing of it lies in the field.
-    """
-    if not breast.any():
-        raise RefusedError("no_breast", "nothing in the field")
-    depth_mm = measure_depth_mm(breast, sketch.cell_mm)
-    shifts_mm = geometry.place_breast(
-        depth_mm, sketch.cell_mm, sketch.starts_mm, standard.shape_px[0] * standard.spacing_mm
-    )
-    row_mm, column_mm = frame.spacing_mm
-    scales = row_mm / standard.spacing_mm, column_mm / standard.spacing_mm
-    shifts = shifts_mm[0] / standard.spacing_mm, shifts_mm[1] / standard.spacing_mm
-    first_mm = shifts_mm[0] + sketch.starts_mm[0], shifts_mm[1] + sketch.starts_mm[1]
-    transform = geometry.trace(frame.stored.shape, sketch.flips, scales, shifts)
-    window = cut_to_frame(
-        find_window(breast, first_mm, sketch.cell_mm, standard), transform, frame.stored.shape
-    )
-    return Place(depth_mm, first_mm, transform, window)
-
-
-def find_window(
-    breast: np.ndarray,
-    first_mm: tuple[float, float],
-    cell_mm: tuple[float, float],
-    standard: Standard,
-) -> tuple[slice, slice]:
-    """Returns the rows and columns of the canvas that the breast and a margin take.
-
-    Args:
-        breast: On the sketch, bool.
-        first_mm: Where the sketch's first cell begins on the canvas.
-        cell_mm: Height and width of a cell.
-        standard: Says what the canvas is.
-    """
-    parts = []
-    for axis in (0, 1):
-        cover = np.flatnonzero(breast.any(axis=1 - axis))
-        ends_mm = first_mm[axis] + cell_mm[axis] * np.array([cover[0], cover[-1] + 1])
-        low, high = ends_mm / standard.spacing_mm + np.array([-MARGIN_PX, MARGIN_PX])
-        begin, end = np.clip([np.floor(low), np.ceil(high)], 0, standard.shape_px[axis]).astype(int)
-        parts.append(slice(int(begin), int(end)))
-    return parts[0], parts[1]
-
-
-def cut_to_frame(
-    window: tuple[slice, slice], transform: geometry.Transform, stored_px: tuple[int, ...]
-) -> tuple[slice, slice]:
-    """Returns the part of a window whose pixels' middles lie in the frame: beyond it is nothing.
-
-    Args:
-        window: Rows and columns of the canvas.
-        transform: From stored pixels to canvas pixels.
-        stored_px: Rows and columns of the frame.
-    """
-    low_row, low_column, *high = transform.box_to_canvas((0, 0, stored_px[0], stored_px[1]))
-    cut = []
-    for part, low, end in zip(window, (low_row, low_column), high, strict=True):
-        begin = max(part.start, int(np.ceil(low - 0.5)))
-        cut.append(slice(begin, max(begin, min(part.stop, int(np.floor(end + 0.5))))))
-    return cut[0], cut[1]
 
 
 def measure_areas(
