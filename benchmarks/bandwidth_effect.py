@@ -7,7 +7,7 @@ Four standards: the study's; without its blur to one bandwidth; without its gain
 both. First the probes of the audit (statistics, frozen net) on the accepted images of an
 environment whose `check` has run, `make demo` for the demo: 1,208 images, some two minutes of one
 core. Then how visible a faint calcification of 0.2 mm radius stays, on made-up breasts at full size
-through several devices: some two minutes a breast and device; `--breasts 0` leaves it out.
+through several devices: half a minute a breast and device; `--breasts 0` leaves it out.
 Wanted: the probes fall from the last standard to the first, and the visibility does not.
 """
 
@@ -24,7 +24,8 @@ import numpy as np
 import pandas as pd
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from twins_full_size import print_visibility, read_standard, show
+from kedro.io import DataCatalog
+from twins_full_size import print_visibility, show
 
 from mammo_pipeline.mammo import detail
 from mammo_pipeline.mammo.audit.confounders import weigh_images
@@ -42,9 +43,9 @@ LEVEL, SEED, REPEATS = 0.95, 5, 1000
 DEVICES = "hologic_dimensions,ge_pristina,giotto_image,fujifilm_amulet"
 # Whether the blur to one bandwidth is made, and whether the bands of detail are scaled.
 SETTINGS = {
-    "as the study": (True, True),
-    "bandwidth 0": (False, True),
-    "no gains of detail": (True, False),
+    "study": (True, True),
+    "no blur": (False, True),
+    "no gains": (True, False),
     "neither": (False, False),
 }
 Standardize = Callable[[bytes, dict[str, Any]], tuple[np.ndarray | None, dict[str, Any]]]
@@ -73,16 +74,21 @@ def make_standardize(standard: Standard, blurred: bool, scaled: bool) -> Standar
     return standardize
 
 
-def load_study(env: str, most: int) -> tuple[pd.DataFrame, list[str], StandardizeParameters]:
-    """Returns the accepted images, the path of each, and the room's parameters."""
+def open_study(env: str) -> tuple[DataCatalog, StandardizeParameters]:
+    """Returns the catalog of an environment and the room's parameters there."""
     bootstrap_project(ROOT)
     context = KedroSession.create(ROOT, env=env, save_on_close=False).load_context()
-    parameters = context.catalog.load("params:standardize")
-    cohort = context.catalog.load("cohort")
+    return context.catalog, context.catalog.load("params:standardize")
+
+
+def load_images(env: str, most: int) -> tuple[pd.DataFrame, list[str], StandardizeParameters]:
+    """Returns the accepted images, the path of each, and the room's parameters."""
+    catalog, parameters = open_study(env)
+    cohort = catalog.load("cohort")
     if most:
         each = max(1, most // cohort["device"].nunique())
         cohort = sample_by_device(cohort, each, parameters.seed)
-    folder, key = context.catalog.load("raw_dicom"), context.catalog.load("pseudonym_key")
+    folder, key = catalog.load("raw_dicom"), catalog.load("pseudonym_key")
     return cohort.reset_index(drop=True), find_paths(cohort, folder, key), parameters
 
 
@@ -103,7 +109,7 @@ def measure(
 
 
 def report_probes(env: str, most: int) -> None:
-    cohort, paths, parameters = load_study(env, most)
+    cohort, paths, parameters = load_images(env, most)
     rule, standard = parameters.audit, parameters.standard
     how = ProbeRule(rule.folds, rule.draws, LEVEL, parameters.seed)
     count = f"{len(cohort)} images of {cohort['device'].nunique()} devices"
@@ -117,11 +123,12 @@ def report_probes(env: str, most: int) -> None:
         for family, features in families.items():
             found = probe_devices(features, images["device"], images["patient_id"], weights, how)
             told.append(f"{family} {found['auc']:.3f} ({found['low']:.3f} to {found['high']:.3f})")
-        print(f"  {name:20} {'; '.join(told)}", flush=True)
+        print(f"  {name:10} {'; '.join(told)}", flush=True)
 
 
 def report_visibility(breasts: int, devices: list[str], binning: float, radius_mm: float) -> None:
-    standard = read_standard(binning)
+    _, parameters = open_study("base" if binning == 1 else "demo")
+    standard = parameters.standard
     settings = {name: make_standardize(standard, *switches) for name, switches in SETTINGS.items()}
     twins, mm = draw_twins(breasts, SEED), standard.spacing_mm
     rows = list(measure_visibility(twins, devices, binning, settings, show, mm, radius_mm))

@@ -107,6 +107,22 @@ def test_every_page_stands_alone(demo):
         assert page.with_suffix(".json").is_file()
 
 
+def test_the_audit_of_devices_measured_every_image_and_failed_no_gate(demo):
+    data = demo[0] / "data/demo"
+    audit = json.loads((data / "08_reporting/device_audit.json").read_text())
+    assert audit["failed"] == 0, [g for g in audit["gates"] if g["state"] == "fail"]
+    assert audit["verdict"].endswith("not judged")
+    features = pd.read_parquet(data / "03_primary/image_features.parquet")
+    index = pd.read_parquet(data / "03_primary/store/index.parquet")
+    stored = index.loc[index["position"] >= 0, "image_id"]
+    assert audit["measured"] == audit["standardized"] == len(stored)
+    assert set(features["image_id"]) == set(stored)
+    twins = json.loads((data / "08_reporting/twins.json").read_text())
+    assert audit["twins"] == twins and twins["lesions_kept"]
+    maps = json.loads((data / "03_primary/device_maps.json").read_text())
+    assert maps == {"targets": [], "devices": {}}
+
+
 def test_no_identifier_left_the_ingest_room(demo):
     project, printed = demo
     raw = project / "data/demo/01_raw"
@@ -115,7 +131,7 @@ def test_no_identifier_left_the_ingest_room(demo):
     identifiers = {*labels["patient_id"], str(header.PatientName), str(header.SOPInstanceUID)}
     places = [project / "mlruns", *(project / "data/demo").glob("0[2-8]*")]
     files = [p for place in places for p in place.rglob("*") if p.is_file()]
-    shared = [p for p in files if "private" not in p.parts and p.suffix != ".u16"]
+    shared = [p for p in files if "private" not in p.parts and p.suffix != ".pack"]
     assert len(shared) > 30
     found = {name: where_found(name.encode(), shared) for name in identifiers}
     assert {name: where for name, where in found.items() if where or name in printed} == {}

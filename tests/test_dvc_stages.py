@@ -138,6 +138,20 @@ def test_what_a_room_takes_up_again_is_its_output_and_outlives_the_next_run():
     assert "data/split.parquet" not in stage["deps"]
 
 
+def test_a_store_keeps_what_it_made_when_its_room_runs_again(stages):
+    assert {"data/demo/03_primary/store": {"persist": True}} in stages["standardize"]["outs"]
+    assert {"data/demo/03_primary/current_store": {"persist": True}} in stages["drift"]["outs"]
+    persisted = [out for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
+    assert not any("image_features" in next(iter(out)) for out in persisted)
+
+
+def test_what_is_standardized_later_depends_on_the_maps_of_the_study(stages):
+    maps = "data/demo/03_primary/device_maps.json"
+    assert maps in list_outs(stages["standardize"])
+    for room in ("drift", "release"):
+        assert maps in stages[room]["deps"], room
+
+
 def test_a_stale_file_fails_the_check_and_says_what_to_run(monkeypatch, tmp_path):
     monkeypatch.setattr("mammo_pipeline.dvc_stages.render_stages", lambda *_: "stages: {}\n")
     project = Project(tmp_path)

@@ -26,6 +26,14 @@ DRAWN = {
     "roc": lambda: charts.roc_curve(*CURVE, "ours", "ROC", (0.1, 0.5), {"BCSC": (0.11, 0.87)}),
     "reliability": lambda: charts.reliability_diagram(RELIABILITY, [0.1, 0.6], "Reliability"),
     "forest": lambda: charts.forest_plot(FOREST, "AUROC", "Forest", whole=0.75),
+    "curves": lambda: charts.curves_by_group(
+        [0.1, 1.0, 10.0],
+        {"a": [1.0, 2.0, np.nan], "b": [2.0, 1.0, 0.0]},
+        "f",
+        "p",
+        "C",
+        is_log=True,
+    ),
     "bars": lambda: charts.bars(["a", "b"], {"x": [1, 2], "y": [3, np.nan]}, "share", "Bars"),
 }
 
@@ -90,3 +98,25 @@ def test_grid_refuses_what_is_no_picture():
         charts.image_grid([np.zeros((2, 2), np.uint16)], ["a"])
     with pytest.raises(ValueError, match="0 images"):
         charts.image_grid([], [])
+
+
+def test_two_histograms_share_the_axis_that_they_are_given():
+    drawn = [
+        charts.histogram_by_group(values, ["x"] * 3, "v", limits=(0.0, 10.0))
+        for values in ([1.0, 2.0, 3.0], [7.0, 8.0, 9.0])
+    ]
+    ticks = [re.findall(r">([\d.]+)</text>", svg) for svg in drawn]
+    assert ticks[0] == ticks[1]
+
+
+def test_eight_curves_differ_in_colour_dash_or_mark():
+    names = [f"device {number}" for number in range(8)]
+    curves = {name: [1.0, 2.0, np.nan] for name in names}
+    svg = charts.curves_by_group([1, 2, 5], curves, "x", "y", "t")
+    assert all(name in svg for name in names)
+    drawn = [charts._style_group(number) for number in range(8)]
+    assert len({(style["color"], style["linestyle"]) for style in drawn}) == 8
+
+
+def test_a_curve_of_nothing_is_drawn():
+    assert charts.curves_by_group([1, 2], {}, "x", "y", "t", is_log=True).startswith("<svg")

@@ -20,40 +20,38 @@ FRAME = (
     *("row_spacing_mm", "field_height_mm", "field_width_mm"),
 )
 SIZES = ("breast_mm2", "breast_height_mm", "breast_width_mm")
-# Caption, factor that brings the values to a readable size, and the columns.
-COMPARED = (
-    (
-        "Share of the frame",
-        1,
-        {"tissue_share": "tissue", "height_share": "breast height"}
-        | {"width_share": "breast width"},
-    ),
-    ("Grey of tissue, dark quantiles", 1, {"q05": "5 %", "q25": "25 %", "q50": "median"}),
-    ("Grey of tissue, bright quantiles", 1, {"q75": "75 %", "q95": "95 %", "spread": "spread"}),
-    (
-        "Noise, thousandths of white",
-        1000,
-        {"noise": "all tissue", "noise_dark": "dark half"} | {"noise_bright": "bright half"},
-    ),
-    ("Power of coarse detail, log10", 1, {f"band_{n}": f"band {n}" for n in (1, 2, 3)}),
-    ("Power of fine detail, log10", 1, {f"band_{n}": f"band {n}" for n in (4, 5, 6)}),
-    (
-        "Corners away from the chest wall, thousandths of white",
-        1000,
-        {"corner_top": "upper"} | {"corner_bottom": "lower"},
-    ),
-    (
-        "Corners at the chest wall, thousandths of white",
-        1000,
-        {"corner_top_wall": "upper"} | {"corner_bottom_wall": "lower"},
-    ),
-    (
-        "Borders, thousandths of white",
-        1000,
-        {"border_top": "upper", "border_bottom": "lower"} | {"border_right": "nipple's side"},
-    ),
-    ("Chest wall", 1, {"border_wall": "grey of the border", "wall_share": "share with tissue"}),
-)
+# Small shares of grey are told in thousandths of white.
+FAINT = ("Noise", "Corners", "Borders")
+COMPARED = {
+    "Share of the frame": {
+        "tissue_share": "tissue",
+        "height_share": "breast height",
+        "width_share": "breast width",
+    },
+    "Grey of tissue, dark quantiles": {"q05": "5 %", "q25": "25 %", "q50": "median"},
+    "Grey of tissue, bright quantiles": {"q75": "75 %", "q95": "95 %", "spread": "spread"},
+    "Noise, thousandths of white": {
+        "noise": "all tissue",
+        "noise_dark": "dark half",
+        "noise_bright": "bright half",
+    },
+    "Power of coarse detail, log10": {f"band_{n}": f"band {n}" for n in (1, 2, 3)},
+    "Power of fine detail, log10": {f"band_{n}": f"band {n}" for n in (4, 5, 6)},
+    "Corners away from the chest wall, thousandths of white": {
+        "corner_top": "upper",
+        "corner_bottom": "lower",
+    },
+    "Corners at the chest wall, thousandths of white": {
+        "corner_top_wall": "upper",
+        "corner_bottom_wall": "lower",
+    },
+    "Borders, thousandths of white": {
+        "border_top": "upper",
+        "border_bottom": "lower",
+        "border_right": "nipple's side",
+    },
+    "Chest wall": {"border_wall": "grey of the border", "wall_share": "share with tissue"},
+}
 DRAWN = ("tissue_share", "q50", "noise", "band_4", "band_6")
 
 
@@ -72,7 +70,7 @@ def show_medians(
         "table": [
             _tabulate_frame(measured, standard),
             _tabulate("Breast, mm at the breast", used, SIZES),
-            *(_compare(measured, *group) for group in COMPARED),
+            *(_compare(measured, caption, heads) for caption, heads in COMPARED.items()),
         ],
     }
 
@@ -109,10 +107,9 @@ def _tabulate_frame(measured: pd.DataFrame, standard: Mapping[str, Any]) -> dict
     return table | {"columns": columns, "rows": [*table["rows"], last]}
 
 
-def _compare(
-    measured: pd.DataFrame, caption: str, factor: float, heads: Mapping[str, str]
-) -> dict[str, Any]:
+def _compare(measured: pd.DataFrame, caption: str, heads: Mapping[str, str]) -> dict[str, Any]:
     """Returns a table of a few quantities: the devices before, then the devices after."""
+    factor = 1000 if caption.startswith(FAINT) else 1
     rows = [
         [device, when, len(own), *(_tell(own[f"{when}_{name}"], factor) for name in heads)]
         for when in WHEN

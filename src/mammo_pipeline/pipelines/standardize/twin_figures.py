@@ -53,9 +53,9 @@ def say_twins(twins: Record) -> str:
     )
     coarse = (
         f"\n\nAt a binning of {binning:g} a pixel averages {binning**2:g} of the detector's own, "
-        "so two exposures hardly differ and the ratio divides by nearly nothing: it lies above 1 "
-        "without any device's standing out. Here the matrix and the differences in mm say more; "
-        "the ratio counts at binning 1."
+        "so two exposures hardly differ and the ratio divides by nearly nothing: it may lie far "
+        "above 1 where the pictures differ little. Read the matrix for devices that stand apart, "
+        "and the differences in mm; whether the ratio is near 1 is settled at binning 1."
     )
     ratio = twins["ratios"]["nrmse"]
     if ratio["value"] is None:
