@@ -58,7 +58,7 @@ def digest_data(cohort: pd.DataFrame, index: pd.DataFrame) -> str:
     """Returns the version of the data that members learn from and figures are measured on.
 
     Outcomes and sides come from the cohort; the store's table stands for the pixels, for it holds
-    each image's transform and features before and after standardization. The labels of the test
+    the key of each, a digest of what it was made from and by. The labels of the test
     side are under seal and no part of it: `evaluate` names their version beside this one.
 
     Args:

@@ -24,7 +24,7 @@ LEVEL = 0.95
 # Features whose distribution over all devices must have one mode, and the step under which a
 # difference means nothing. `pixel_mm` is the height of a pixel of the net's picture, `aspect` the
 # frame's: "device 1 -> 3600x2400, device 2 -> 3600x3600" shows in these two.
-MODE_FEATURES = {"pixel_mm": 0.0, "aspect": 0.0, "tissue_share": 0.0, "height_share": 0.0}
+MODE_FEATURES = {"pixel_mm": 0.0, "aspect": 0.0, "tissue_share": 0.0, "height_share": 0.005}
 MODE_FEATURES |= {"q50": 0.004, "band_4": 0.0}
 SIZES = ("breast_mm2", "breast_height_mm", "breast_width_mm")
 # Seconds and memory for one made-up breast at full size, through every device.
@@ -155,21 +155,34 @@ def _probe(
     from mammo_pipeline.mammo.audit.probe import ProbeRule, hinder_probe, probe_devices
 
     rule = parameters.audit
-    table = _join(cohort, image_features)
+    table, rare = leave_out_rare(_join(cohort, image_features), rule.folds)
     devices, women = table["device"], table["patient_id"]
     hindrance = hinder_probe(devices, women, rule.folds) if len(table) else "no image was measured"
     if hindrance:
         blank = {"auc": None, "low": None, "high": None, "reason": hindrance}
         names = ("geometry", "statistics", "network")
-        return {"probes": {name: {"before": blank, "after": blank} for name in names}}
+        blanks = {name: {"before": blank, "after": blank} for name in names}
+        return {"probes": blanks, "devices_not_probed": rare}
     weights, confounding = weigh_images(table, devices, rule.trim)
     how = ProbeRule(rule.folds, rule.draws, LEVEL, parameters.seed)
     probes: dict[str, Any] = {}
     for when in ("before", "after"):
         for name, features in collect_families(table, when).items():
-            found = probe_devices(features, devices, women, weights, how)
-            probes.setdefault(name, {})[when] = found
-    return {"probes": probes, "confounding": confounding, "leading": _rank(table, weights)}
+            told = probe_devices(features, devices, women, weights, how)
+            probes.setdefault(name, {})[when] = told
+    found = {"probes": probes, "confounding": confounding, "leading": _rank(table, weights)}
+    return {**found, "devices_not_probed": rare}
+
+
+def leave_out_rare(images: pd.DataFrame, folds: int) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Returns the images of devices with enough women, and how many women each other device has.
+
+    A device with fewer women than folds would keep all the others from being probed.
+    """
+    women = images.groupby("device")["patient_id"].nunique()
+    rare = women[women < folds]
+    kept = images[~images["device"].isin(rare.index)].reset_index(drop=True)
+    return kept, {str(device): int(count) for device, count in rare.items()}
 
 
 def collect_families(table: pd.DataFrame, when: str) -> dict[str, np.ndarray]:
@@ -214,7 +227,8 @@ def _count_modes(
     from mammo_pipeline.mammo.audit.modes import count_modes_by_feature
 
     table, rule = _join(cohort, image_features), parameters.audit
-    if table.empty:
+    # With one device its women may be of two kinds, and that tells nothing of devices.
+    if table["device"].nunique() < 2:
         return {"modes_before": {}, "modes": {}}
     found = {}
     rows, columns = parameters.shape_px

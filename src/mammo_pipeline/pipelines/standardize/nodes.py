@@ -113,8 +113,9 @@ def standardize_images(
 def make_key(image: dict[str, Any], parameters: StandardizeParameters, maps: Maps) -> str:
     """Returns what a canvas is found by: SHA-256 of all that it is made from and by.
 
-    The pixels and how they are shown, where the breast lies, the standard, the map of the device,
-    and the code: a changed preference for windows redoes the images that offer several.
+    The pixels and how they are shown, side, view and spacing, the standard, the map of the device,
+    and the code. A corrected spacing redoes that image, a map those of its device, a parameter of
+    the audit none.
     """
     own = maps["devices"].get(image["device"])
     return digest_record(

@@ -98,8 +98,13 @@ def list_facts(used: pd.DataFrame, device_audit: Mapping[str, Any]) -> dict[str,
         "images refused": images - standardized,
         "images measured for this page": device_audit["measured"],
         "devices": int(used["device"].nunique()),
+        "too rare to be probed": _say_rare(device_audit.get("devices_not_probed", {})),
         "tissue off the canvas, %": measure_share(used, "lost_mm2", ["breast_mm2"]),
         "tissue beyond the field, %": measure_share(
             used, "beyond_field_mm2", ["breast_mm2", "beyond_field_mm2"]
         ),
     }
+
+
+def _say_rare(rare: Mapping[str, int]) -> str:
+    return "; ".join(f"{device} ({women} women)" for device, women in rare.items()) or "none"
