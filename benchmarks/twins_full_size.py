@@ -38,7 +38,8 @@ def read_standard(binning: float) -> Standard:
     for env in ("base",) if binning == 1 else ("base", "demo"):
         with open(f"conf/{env}/parameters/standardize.yml") as stream:  # noqa: PTH123
             text = stream.read().replace("${globals:seed}", "0")
-        values |= yaml.safe_load(text)["standardize"]
+        found = yaml.safe_load(text)["standardize"]
+        values |= {**found, "audit": {**values.get("audit", {}), **found.get("audit", {})}}
     return StandardizeParameters(**values).standard
 
 
