@@ -383,7 +383,7 @@ def test_the_match_looks_at_tissue_alone():
     far = np.where(depth_mm < -17, np.float32(0.9), grey)
     first, second = (match_image(g, depth_mm, (0.26, 0.26), STANDARD) for g in (grey, far))
     tissue = depth_mm > STANDARD.skin_mm
-    np.testing.assert_allclose(first[tissue], second[tissue], atol=1e-5)
+    np.testing.assert_allclose(first[tissue], second[tissue], atol=1e-3)
 
 
 def test_a_frame_is_left_as_it_was():
