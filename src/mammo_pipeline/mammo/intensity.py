@@ -134,14 +134,13 @@ def map_device(canvas: np.ndarray, device: str, maps: Mapping[str, Any] | None) 
         device: Its device.
         maps: Of `fit_device_maps`, or None.
     """
-    known = (maps or {}).get("devices", {}).get(device)
-    if known is None:
+    known = maps["devices"].get(device) if maps else None
+    if maps is None or known is None:
         return canvas
     grey = np.arange(WHITE + 1) / WHITE
     levels = np.maximum.accumulate(known["levels"]) + np.arange(len(known["levels"])) * 1e-9
     # The ends of the scale stay where they are, and the map rises between them.
-    targets = (maps or {})["targets"]
-    line = np.interp(grey, [0.0, *levels, 1.0], [0.0, *targets, 1.0])
+    line = np.interp(grey, [0.0, *levels, 1.0], [0.0, *maps["targets"], 1.0])
     table = np.clip(np.rint(line * WHITE), 1, WHITE).astype(np.uint16)
     table[0] = 0
     return table[canvas]
