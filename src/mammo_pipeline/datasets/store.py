@@ -244,10 +244,9 @@ def _tabulate(
     """Returns the table of all images, one part after the other to keep memory flat."""
     import pyarrow as pa
 
-    names = ["key", "position", *PLACE_COLUMNS]
-    parts = [
-        pa.table({name: pa.array([], "string" if name == "key" else "int64") for name in names})
-    ]
+    texts, numbers_of = ["image_id", "code", "found", "key"], ["position", *PLACE_COLUMNS]
+    kinds = dict.fromkeys(texts, "string") | dict.fromkeys(numbers_of, "int64")
+    parts = [pa.table({name: pa.array([], kind) for name, kind in kinds.items()})]
     position = 0
     for first in range(0, len(keys), _ROWS_AT_ONCE):
         numbers = range(first, min(first + _ROWS_AT_ONCE, len(keys)))

@@ -97,7 +97,7 @@ _QUARANTINED = {
         "PresentationIntentType (0008,0068)",
         "raw image FOR PROCESSING; the study reads FOR PRESENTATION",
         "Export the FOR PRESENTATION image of the same view, or let raw images in where there is "
-        "none: ingest.for_processing.",
+        "none: ingest.for_processing accept, and standardize.show.for_processing attenuation.",
     ),
     "unknown_intent": (
         "PresentationIntentType (0008,0068)",

@@ -10,6 +10,8 @@ from mammo_pipeline.mammo.gate import judge_rule
 
 PASS, FAIL, OPEN = "pass", "fail", "not judged"
 CHANCE = 0.5
+# Of fewer women Silverman's test sees hardly any second mode.
+FEWEST_FOR_MODES = 40
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class AuditBounds:
 def judge_audit(audit: Mapping[str, Any], bounds: AuditBounds) -> list[dict[str, Any]]:
     """Returns the gates in order: {name, state, found, bound, reason}.
 
-    What was not measured is not judged, and says so; `audit_passed` reads the whole.
+    What was not measured is not judged, and says so.
 
     Args:
         audit: `probes` ({geometry, statistics, network}: {"after": a probe's record}), `scales`
@@ -51,16 +53,6 @@ def judge_audit(audit: Mapping[str, Any], bounds: AuditBounds) -> list[dict[str,
         *_judge_scales(audit["scales"], bounds.scale_percent),
         *(_judge_modes(name, found, bounds.most_modes) for name, found in audit["modes"].items()),
     ]
-
-
-def audit_passed(gates: list[dict[str, Any]]) -> bool:
-    """Returns whether no gate failed and at least one was judged.
-
-    >>> audit_passed([{"state": "not judged"}])
-    False
-    """
-    states = [gate["state"] for gate in gates]
-    return FAIL not in states and PASS in states
 
 
 def _gate(name: str, state: str, found: Any, bound: str, reason: str) -> dict[str, Any]:
@@ -133,6 +125,12 @@ def _judge_modes(name: str, record: Mapping[str, Any], most: int) -> dict[str, A
     modes, n = record["modes"], record["n"]
     found = f"{modes} (n = {n})"
     bound = f"<= {most}"
+    name = f"modes of {name}"
+    if record.get("how") == "one value":
+        return _gate(name, OPEN, found, bound, "the same value for every image: nothing to judge")
+    if n < FEWEST_FOR_MODES:
+        reason = f"{n} women are too few; expected {FEWEST_FOR_MODES}"
+        return _gate(name, OPEN, found, bound, reason)
     tests = ", ".join(f"{k}: p = {p:.3f}" for k, p in enumerate(record["p_values"], 1))
     state = PASS if modes <= most else FAIL
-    return _gate(f"modes of {name}", state, found, bound, f"{modes} found; {tests}")
+    return _gate(name, state, found, bound, f"{modes} found; {tests}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +20,8 @@ from mammo_pipeline.pipelines.standardize.nodes import (
     sample_by_device,
 )
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
+
+log = logging.getLogger(__name__)
 
 LEVEL = 0.95
 # Features whose distribution over all devices must have one mode, and the step under which a
@@ -67,6 +70,8 @@ def measure_images(
         for row, outcome in zip(rows, found, strict=True)
         if not isinstance(outcome, GuardedFailure) and outcome["code"] == "accepted"
     ]
+    if len(measured) < len(rows):
+        log.warning("%d of %d images could not be measured.", len(rows) - len(measured), len(rows))
     if not measured:
         return pd.DataFrame({"image_id": pd.Series(dtype="str")})
     return pd.DataFrame(measured).drop(columns="code")
@@ -85,11 +90,12 @@ def draw_twins(parameters: StandardizeParameters) -> dict[str, Any]:
         (number, parameters.seed, list(DEVICES), rule.binning, parameters.standard)
         for number in range(rule.breasts)
     ]
-    found = [
-        rows
-        for _, rows in run_tasks(worker.measure_twin, tasks, parameters.engine, TWIN_LIMITS)
-        if not isinstance(rows, GuardedFailure)
+    outcomes = [
+        rows for _, rows in run_tasks(worker.measure_twin, tasks, parameters.engine, TWIN_LIMITS)
     ]
+    found = [rows for rows in outcomes if not isinstance(rows, GuardedFailure)]
+    if len(found) < len(outcomes):
+        log.warning("%d of %d made-up breasts failed.", len(outcomes) - len(found), len(outcomes))
     if not found:
         return {}
     pairs, lesions = ([row for rows in part for row in rows] for part in zip(*found, strict=True))

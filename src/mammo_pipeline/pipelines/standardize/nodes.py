@@ -67,6 +67,8 @@ def fit_device_maps(
     )
     found = list(run_in_workers(worker.read_levels, tasks, len(chosen), "device maps", parameters))
     seen = np.array([isinstance(levels, np.ndarray) for levels in found], bool)
+    if not seen.all():
+        log.warning("%d of %d images tell nothing for the maps.", int((~seen).sum()), len(seen))
     levels = np.array([levels for levels in found if isinstance(levels, np.ndarray)])
     return fit(levels, chosen["device"].to_numpy(str)[seen])
 
@@ -227,4 +229,6 @@ def say_probe(record: dict[str, Any]) -> str:
 
 
 def _word(figure: dict[str, Any]) -> str:
+    if figure["low"] is None:
+        return f"{figure['auc']:.3f} (no interval)"
     return f"{figure['auc']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"

@@ -150,7 +150,7 @@ def _tabulate_devices(
             for name, record in probes.items()
         ),
         *_tabulate_weights(weighing),
-        _tabulate_leading(device_audit["leading"], len(measured)),
+        _tabulate_leading(device_audit["leading"], sum(weighing["images"].values())),
     ]
 
 
