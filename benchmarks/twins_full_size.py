@@ -2,7 +2,7 @@
 
 Run: OMP_NUM_THREADS=1 python benchmarks/twins_full_size.py [breasts] [binning] [JSON file]
 Every table has its n and a 95 % interval over women. Full size (binning 1) with the study's
-parameters takes some four minutes a breast on one core; binning 8, the demo's, some ten seconds.
+parameters takes some 50 s a breast on one core; binning 8, the demo's, a few seconds.
 Wanted: a ratio near 1, lesions within half a millimetre, and contrast kept.
 """
 

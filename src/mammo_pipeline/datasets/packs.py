@@ -150,10 +150,14 @@ def read_leads(folder: Path, places: Iterable[Place]) -> Iterator[Lead]:
         with path.open("rb", buffering=0) as stream:
             for place in group:
                 start = place.start if in_pack else place.lead_start
-                lead = parse_lead(os.pread(stream.fileno(), place.lead_bytes, start), 0)
-                if lead is None:
-                    raise ValueError(f"{path} changed while it was read. Run the room again.")
-                yield lead
+                yield _read_lead(path, stream.fileno(), start, place.lead_bytes)
+
+
+def _read_lead(path: Path, descriptor: int, start: int, length: int) -> Lead:
+    lead = parse_lead(os.pread(descriptor, length, start), 0)
+    if lead is None:
+        raise ValueError(f"{path} changed while it was read. Run the room again.")
+    return lead
 
 
 def _walk_pack(path: Path, check_payloads: bool) -> Iterator[tuple[int, Lead]]:
@@ -165,12 +169,15 @@ def _walk_pack(path: Path, check_payloads: bool) -> Iterator[tuple[int, Lead]]:
             lead = lead or parse_lead(os.pread(stream.fileno(), LONGEST_LEAD, start), 0)
             if lead is None or start + lead.length + lead.payload_bytes > size:
                 return
-            if check_payloads:
-                payload = os.pread(stream.fileno(), lead.payload_bytes, start + lead.length)
-                if xxhash.xxh3_64_intdigest(payload) != lead.payload_xxh3:
-                    return
+            if check_payloads and not _is_whole(stream.fileno(), start, lead):
+                return
             yield start, lead
             start += lead.length + lead.payload_bytes
+
+
+def _is_whole(descriptor: int, start: int, lead: Lead) -> bool:
+    payload = os.pread(descriptor, lead.payload_bytes, start + lead.length)
+    return xxhash.xxh3_64_intdigest(payload) == lead.payload_xxh3
 
 
 def _cut_torn_tail(folder: Path, number: int) -> list[tuple[bytes, Place]]:
