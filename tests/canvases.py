@@ -71,7 +71,7 @@ def lay_phantom(number: int = 0) -> tuple[np.ndarray, np.ndarray]:
     frame = read_frame(file.content, file.image, STANDARD.show)
     sketch = sketch_frame(frame)
     breast = find_parts(sketch.picture, sketch.cell_mm, frame.view).mask
-    place = place_sketch(frame, sketch, breast, STANDARD)
+    place = place_sketch(frame, sketch, breast, STANDARD.grid)
     depth_mm = read_between(
         place.depth_mm, place.first_mm, sketch.cell_mm, (place.window, STANDARD.spacing_mm)
     )

@@ -378,6 +378,17 @@ def test_every_image_ends_with_the_same_bandwidth(row_mm, column_mm):
         assert added == pytest.approx(max(0.36 - own, 0), abs=0.012)
 
 
+def test_the_way_to_the_skin_tells_no_device():
+    grey, depth_mm = lay_phantom()
+    thin = np.clip(depth_mm / 16, 0.05, 1).astype(np.float32)
+    flat, steep = (
+        match_image(grey * thin**bend, depth_mm, (0.26, 0.26), STANDARD) for bend in (0.1, 0.5)
+    )
+    for low in np.arange(3.0, 12.0):
+        ring = (depth_mm > low) & (depth_mm <= low + 1)
+        assert flat[ring].mean() == pytest.approx(steep[ring].mean(), abs=0.02), low
+
+
 def test_the_match_looks_at_tissue_alone():
     grey, depth_mm = lay_phantom()
     far = np.where(depth_mm < -17, np.float32(0.9), grey)

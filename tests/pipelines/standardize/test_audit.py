@@ -322,3 +322,12 @@ def test_what_the_twins_showed_is_part_of_the_record():
     cohort, store, features = make_study(("A",))
     record = audit.audit_devices(cohort, store, features, {"binning": 8}, RULES)
     assert record["twins"] == {"binning": 8}
+
+
+def test_a_device_of_few_women_is_named_and_the_others_are_probed():
+    cohort, _, features = make_study(("A", "B"))
+    rare = cohort["patient_id"] == "p0"
+    cohort["device"] = cohort["device"].where(~rare, "C")
+    record = audit.audit_devices(cohort, describe_store(cohort), features, {}, RULES)
+    assert record["devices_not_probed"] == {"C": 1}
+    assert set(record["probes"]["statistics"]["after"]["by_device"]) == {"A", "B"}
