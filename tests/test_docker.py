@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = ROOT / "docker/Dockerfile"
+LOCKS = ("requirements.lock", "requirements-gpu.lock")
 
 
 def test_hadolint_finds_nothing():
@@ -28,12 +29,22 @@ def test_the_image_installs_by_hash_and_runs_without_privileges():
     assert not re.search(r"^# *syntax|<<|COPY --from", text, re.MULTILINE)
 
 
+def test_one_argument_chooses_the_list_and_pip_adds_nothing_to_it():
+    text = DOCKERFILE.read_text()
+    assert re.findall(r"^ARG (.+)$", text, re.MULTILINE) == ["LOCK=requirements.lock"]
+    (install,) = re.findall(r"^RUN (pip install .+)$", text, re.MULTILINE)
+    assert '--no-deps --require-hashes --requirement "${LOCK}"' in install
+    assert text.index("FROM ") < text.index("ARG LOCK") < text.index("COPY ${LOCK}")
+    assert f"--build-arg LOCK={LOCKS[1]}" in text
+
+
 def test_what_is_copied_exists_and_no_exam_or_secret_is_among_it():
     sources = [
-        name
+        file
         for line in re.findall(r"^COPY (.+)$", DOCKERFILE.read_text(), re.MULTILINE)
         for name in line.split()[:-1]
         if not name.startswith("--")
+        for file in (LOCKS if name == "${LOCK}" else [name])
     ]
     allowed = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in allowed
