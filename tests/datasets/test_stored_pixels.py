@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,6 +55,35 @@ def test_an_index_gives_what_numpy_gives(pixels, item):
     found = pixels[item]
     assert found.dtype == np.uint16 and found.flags.c_contiguous
     np.testing.assert_array_equal(found, ALL[item])
+
+
+@pytest.mark.parametrize("numbers", [[4, 0, 4], [-1], []])
+def test_whole_images_are_unpacked_into_memory_that_there_is(pixels, numbers):
+    numbers = np.array(numbers, np.int64)
+    out = np.full((len(numbers), *SHAPE), 9, np.uint16)
+    assert pixels.take(numbers, axis=0, out=out) is out
+    np.testing.assert_array_equal(out, ALL[numbers])
+    np.testing.assert_array_equal(pixels.take(numbers), ALL[numbers])
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        np.empty((2, *SHAPE), np.uint16),
+        np.empty((1, *SHAPE), np.int16),
+        np.empty((1, SHAPE[0], 2 * SHAPE[1]), np.uint16)[:, :, ::2],
+    ],
+)
+def test_memory_of_another_form_is_refused(pixels, out):
+    with pytest.raises(ValueError, match=r"into uint16 of \(1, 300, 40\) without gaps"):
+        pixels.take(np.array([3]), out=out)
+
+
+def test_a_damaged_image_is_named_however_it_is_read(pixels):
+    damaged = replace(pixels, starts=pixels.starts + 1)
+    for read in (lambda: damaged[3], lambda: damaged.take(np.array([3]))):
+        with pytest.raises(ValueError, match="Image i3 cannot be read"):
+            read()
 
 
 def test_it_tells_its_form_as_an_array_does(pixels):

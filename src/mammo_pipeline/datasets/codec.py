@@ -80,17 +80,32 @@ def decode_rows(payload: bytes | memoryview, first: int, last: int) -> np.ndarra
     Raises:
         DamagedError: The bytes are not what was written.
     """
-    (rows, columns), band_rows, table, start = _read_head(payload)
+    (rows, columns), band_rows, *_ = _read_head(payload)
     low, high = first // band_rows, -(-last // band_rows)
     found = np.empty((min(high * band_rows, rows) - low * band_rows, columns), "<u2")
+    decode_into(payload, found, low)
+    return found[first - low * band_rows : last - low * band_rows]
+
+
+def decode_into(payload: bytes | memoryview, target: np.ndarray, first_band: int = 0) -> None:
+    """Fills the target with the rows from a band on, without memory of its own.
+
+    Args:
+        payload: What `encode_canvas` returned.
+        target: uint16, rows x columns of the canvas, without gaps; it ends where a band does.
+        first_band: Whose first row is the target's.
+
+    Raises:
+        DamagedError: The bytes are not what was written.
+    """
+    _, band_rows, table, start = _read_head(payload)
     ends = start + np.cumsum(table["bytes"], dtype=np.int64)
     view = memoryview(payload)
-    for number in range(low, high):
+    for top in range(0, len(target), band_rows):
+        number = first_band + top // band_rows
         end = int(ends[number])
         band = view[end - int(table["bytes"][number]) : end]
-        top = (number - low) * band_rows
-        _decode_band(band, int(table["xxh3"][number]), found[top : top + band_rows])
-    return found[first - low * band_rows : last - low * band_rows]
+        _decode_band(band, int(table["xxh3"][number]), target[top : top + band_rows])
 
 
 def read_shape(payload: bytes | memoryview) -> tuple[int, int]:
@@ -139,6 +154,7 @@ def _import_blosc2() -> ModuleType:
     """Imported late: it takes a quarter of a second, and most commands touch no pixel."""
     import blosc2
 
+    blosc2.set_releasegil(True)  # else a thread that reads ahead stops the one that trains
     return blosc2
 
 

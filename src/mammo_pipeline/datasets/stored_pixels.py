@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mammo_pipeline.datasets.codec import DamagedError, decode_rows, read_shape
+from mammo_pipeline.datasets.codec import DamagedError, decode_into, decode_rows, read_shape
 from mammo_pipeline.datasets.packs import name_pack
 
 # Each mapped pack holds a file open; far below the thousand that a process usually may.
@@ -72,6 +74,32 @@ class StoredPixels:
             target[...] = self._read(int(number), rows, columns)
         return found.reshape(*numbers.shape, *shape)
 
+    def take(self, numbers: Any, axis: int = 0, out: np.ndarray | None = None) -> np.ndarray:
+        """Returns whole images as `numpy.ndarray.take` does; into `out` they are unpacked at once.
+
+        Args:
+            numbers: Of the images, shape (n,).
+            axis: 0.
+            out: uint16, (n, rows, columns), without gaps.
+
+        Raises:
+            IndexError: Out of range.
+            ValueError: Another axis, an `out` of another form, or bytes that are damaged or gone.
+        """
+        chosen = np.arange(len(self))[numbers]
+        shape = (len(chosen), *self.shape[1:])
+        found = np.empty(shape, np.uint16) if out is None else out
+        good = (found.shape, found.dtype, found.flags.c_contiguous) == (shape, np.uint16, True)
+        if axis or not good:
+            raise ValueError(
+                f"the store takes images along axis 0 into uint16 of {shape} without gaps, found "
+                f"axis {axis} and {found.dtype} of {found.shape}"
+            )
+        for target, number in zip(found, chosen, strict=True):
+            with self._open(int(number)) as payload:
+                decode_into(payload, target)
+        return found
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Returns every image, in memory.
 
@@ -89,22 +117,28 @@ class StoredPixels:
         """Returns a window of one image."""
         wanted = range(self.shape[1])[rows]
         low, high = (min(wanted), max(wanted) + 1) if len(wanted) else (0, 0)
+        with self._open(number) as payload:
+            picture = decode_rows(payload, low, high)
+        step = slice(None, None, wanted.step)
+        # A copy, so that a small window does not keep whole bands in memory.
+        return picture[step, columns].copy()
+
+    @contextmanager
+    def _open(self, number: int) -> Iterator[memoryview]:
+        """Gives the bytes of one image; what goes wrong with them names it."""
         start, length = int(self.starts[number]), int(self.lengths[number])
         path = name_pack(self.folder, int(self.packs[number]))
         try:
             payload = memoryview(self._map(int(self.packs[number])))[start : start + length]
             if read_shape(payload) != self.shape[1:]:
                 raise DamagedError(f"its shape is {read_shape(payload)}, not {self.shape[1:]}")
-            picture = decode_rows(payload, low, high)
+            yield payload
         except (DamagedError, OSError) as error:
             raise ValueError(
                 f"Image {self.image_ids[number]} cannot be read from {path} at byte {start}: "
                 f"{error}. Remove that file and run the room that made the store again: only the "
                 "images in this file are made anew."
             ) from error
-        step = slice(None, None, wanted.step)
-        # A copy, so that a small window does not keep whole bands in memory.
-        return picture[step, columns].copy()
 
     def _map(self, pack: int) -> mmap.mmap:
         found = self._maps.get(pack)
