@@ -68,7 +68,7 @@ def test_a_file_that_is_opened_by_its_path_is_a_source_too(stages):
     for room, stage in stages.items():
         if any(str(out).endswith(".html") for out in stage["outs"]):
             assert page in stage["deps"], room
-    assert page not in stages["train"]["deps"]
+    assert page not in stages["sweep"]["deps"]
 
 
 def test_every_opened_source_is_there():

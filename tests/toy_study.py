@@ -2,70 +2,132 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo.digest import digest_arrays
+from mammo_pipeline.mammo.ladder.lessons import Lessons, gather_lessons
 from mammo_pipeline.mammo.ladder.stages import Ladder
-from mammo_pipeline.mammo.patches import Sampling
+from mammo_pipeline.mammo.patches.rules import Sampling
+from mammo_pipeline.mammo.patches.sampling import sample_patches
+from mammo_pipeline.pipelines.train.parameters import TrainParameters
 
 CANVAS = (68, 48)  # two blocks and a pooled map of 3x2
 NETWORK = {
-    "block_widths": (4, 8),
-    "head_widths": (8, 8),
-    "image_widths": (4, 2),
+    "family": "dreamnet",
+    "block_widths": [4, 8],
+    "head_widths": [8, 8],
+    "image_widths": [4, 2],
     "image_shape": CANVAS,
+    "patch_px": 14,
 }
+ADAM = {"name": "adam"}
+IMAGES = {"data": "images", "normalization": "frozen", "balance": {"cancer_fraction": 0.5}}
 STAGES = {
-    "patch_adam": {"data": "patches", "start": "scratch", "learning_rate": 1e-3, "epochs": 2},
+    "patch_adam": {"data": "patches", "start": "scratch", "optimizer": ADAM, "epochs": 2},
     "image_adam": {
-        "data": "images",
+        **IMAGES,
         "start": "patch_adam",
         "restore": ["weights", "optimizer"],
-        "learning_rate": 1e-3,
+        "optimizer": ADAM,
         "epochs": 1,
-        "cancer_fraction": 0.5,
     },
     "finetune_ema": {
-        "data": "images",
+        **IMAGES,
         "start": "image_adam",
         "restore": ["weights", "optimizer"],
-        "learning_rate": 1e-3,
-        "ema_momentum": 0.9,
+        "optimizer": ADAM,
+        "ema": {"momentum": 0.9},
+        "keep": {"weights": "ema"},
         "epochs": 2,
     },
     "finetune_sgd": {
-        "data": "images",
+        **IMAGES,
         "start": "finetune_ema",
         "restore": ["weights"],
-        "optimizer": "sgd",
-        "learning_rate": 1e-3,
+        "optimizer": {"name": "sgd"},
         "epochs": 1,
     },
 }
 
 
-def make_ladder(**changes: dict) -> Ladder:
-    """The four stages; `changes` are by stage: image_adam={"epochs": 3}."""
+def make_ladder(
+    execution: dict | None = None,
+    network: dict | None = None,
+    wiring: dict | None = None,
+    **changes: dict,
+) -> Ladder:
+    """The winner's four stages; `changes` are by stage: image_adam={"epochs": 3}."""
     stages = {
-        name: {"optimizer": "adam", "batch": 8, **stage, **changes.get(name, {})}
+        name: {"learning_rate": 1e-3, "batch": 8, **stage, **changes.get(name, {})}
         for name, stage in STAGES.items()
     }
-    return Ladder.model_validate({"seed": 7, "network": NETWORK, "stages": stages})
+    return Ladder.model_validate(
+        {
+            "seed": 7,
+            "network": {**NETWORK, **(network or {})},
+            "stages": stages,
+            "execution": execution or {},
+            "wiring": wiring or {},
+        }
+    )
 
 
-def make_sampling(**changes: float) -> Sampling:
-    settings = {
-        "seed": 3,
-        "size_px": 14,
-        "per_lesion": 4,
-        "per_healthy_image": 2,
-        "background_overlap": 0.35,
-        "breast_coverage": 0.5,
-        "background_tries": 100,
+def make_train_parameters(stages: int = 4, **changes: Any) -> TrainParameters:
+    """The first stages of `make_ladder`, declared as `toy` and once more as `other`."""
+    described = make_ladder(**changes).model_dump(mode="json")
+    kept = dict(list(described["stages"].items())[:stages])
+    ladder = {"network": described["network"], "stages": kept}
+    return TrainParameters.model_validate(
+        {
+            "seed": 7,
+            "ladder": "toy",
+            "ladders": {"toy": ladder, "other": ladder},
+            "execution": described["execution"],
+            "wiring": described["wiring"],
+            "cases": 2,
+        }
+    )
+
+
+def refuse_files(name: str, sha256: str) -> dict[str, np.ndarray]:
+    """Stands for a folder of weights that no stage may ask for."""
+    raise AssertionError(f"no stage starts from a file, {name} was asked for")
+
+
+def make_sampling(**changes: Any) -> Sampling:
+    """Patches on lesions, beside them and of healthy images; `changes` are by rule, or of all."""
+    anywhere = {"overlap_with": "either", "overlap_most": 0.35, "breast_coverage": 0.5}
+    background = {"kind": "background", "tries": 100, **anywhere}
+    cutoff = {"cutoff": 0.75, "cutoff_step": 0.05, "tries_per_step": 1000, "tries": 20000}
+    rules = {
+        "lesion": {"kind": "lesion", "per_lesion": 4, "overlap_with": "either", **cutoff},
+        "beside": {"images": "with_lesion", "as_many_as": "lesion", **background},
+        "healthy": {"images": "healthy", "per_image": 2, **background},
     }
-    return Sampling.model_validate({**settings, **changes})
+    shared = {name: changes.pop(name) for name in ("seed", "size_px") if name in changes}
+    for name, change in changes.items():
+        rules[name] = {**rules.get(name, {}), **change}
+    return Sampling.model_validate({"seed": 3, "size_px": 14, "rules": rules, **shared})
+
+
+def draw_toy_patches(
+    store: StoredImages, cohort: pd.DataFrame, lesions: pd.DataFrame, **changes: Any
+) -> pd.DataFrame:
+    """The patches of a toy study; `changes` are those of `make_sampling`."""
+    sampling = make_sampling(**changes)
+    return sample_patches(store.pixels, store.index, cohort, lesions, sampling)[0]
+
+
+def make_lessons(ladder: Ladder, breasts: int = 40, **changes: Any) -> Lessons:
+    """What a ladder may learn from a toy study; `changes` are those of `make_sampling`."""
+    store, cohort, lesions = make_study(breasts)
+    patches = draw_toy_patches(store, cohort, lesions, **changes)
+    tables = (store.pixels, store.index, cohort, patches, lesions)
+    return gather_lessons(ladder, *tables, code="code", cases=2)
 
 
 def make_study(breasts: int = 40, seed: int = 0) -> tuple[StoredImages, pd.DataFrame, pd.DataFrame]:

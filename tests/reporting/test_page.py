@@ -147,3 +147,14 @@ def test_an_undefined_figure_shows_its_reason_in_the_table():
 
 def test_a_state_is_told_by_its_word_and_not_by_colour_alone():
     assert ">drift</span>" in show_cell({"state": "failed", "text": "drift"})
+
+
+def test_a_folded_table_opens_by_its_caption_and_is_all_there(report):
+    table = {"columns": ["layer"], "rows": [["conv_1"], ["conv_2"]], "caption": "Every layer"}
+    report["sections"][0]["table"] = [table | {"folded": True}, table]
+    page = render_page(report)
+    assert page.count("<details>") == page.count("</details>") == 1
+    assert "<summary>Every layer</summary>" in page
+    assert page.count("conv_2") == 2
+    assert Tags(page).open == []
+    assert twin(report)["sections"][0]["table"][0]["rows"] == [["conv_1"], ["conv_2"]]

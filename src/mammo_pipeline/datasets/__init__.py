@@ -9,6 +9,7 @@ from mammo_pipeline.datasets.places import Place, SecretKey
 from mammo_pipeline.datasets.report import Report
 from mammo_pipeline.datasets.store import ImageStore
 from mammo_pipeline.datasets.tables import LabelTables
+from mammo_pipeline.datasets.weight_files import WeightFiles
 
 __all__ = [
     "ArraysFolder",
@@ -22,4 +23,5 @@ __all__ = [
     "Place",
     "Report",
     "SecretKey",
+    "WeightFiles",
 ]

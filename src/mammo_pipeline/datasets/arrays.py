@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any, cast
+from zipfile import BadZipFile
 
 import numpy as np
 from kedro.io import AbstractDataset
 
 from mammo_pipeline.datasets.atomic import replace_file, replace_folder
+from mammo_pipeline.mammo.digest import digest_arrays
 
 Arrays = dict[str, np.ndarray]
 
@@ -60,7 +63,10 @@ def _reader(path: Path) -> Callable[[], Arrays]:
 
 
 class CheckpointMapping(MutableMapping[str, Arrays]):
-    """A folder that behaves like a dictionary of arrays; each write is whole or absent."""
+    """A folder that behaves like a dictionary of arrays; each write is whole or absent.
+
+    What stood under a name before is replaced only after the new file was read back and is equal.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -68,16 +74,35 @@ class CheckpointMapping(MutableMapping[str, Arrays]):
     def _path(self, name: str) -> Path:
         return self.root / f"{name}.npz"
 
+    def __contains__(self, name: object) -> bool:
+        """Returns whether there is such a file, which may be damaged; it is not read."""
+        return isinstance(name, str) and self._path(name).is_file()
+
     def __getitem__(self, name: str) -> Arrays:
-        if not self._path(name).is_file():
+        """Returns the arrays.
+
+        Raises:
+            KeyError: There is no such file.
+            ValueError: It is damaged.
+        """
+        if name not in self:
             raise KeyError(name)
-        return read_arrays(self._path(name))
+        try:
+            return read_arrays(self._path(name))
+        except (BadZipFile, ValueError, EOFError, zlib.error, OSError) as error:
+            raise ValueError(
+                f"The checkpoint {self._path(name)} cannot be read ({type(error).__name__}: "
+                f"{error}). Remove the file; what it held is made again."
+            ) from error
 
     def __setitem__(self, name: str, arrays: Arrays) -> None:
-        write_arrays(self._path(name), arrays)
+        with replace_file(self._path(name)) as scratch:
+            np.savez(scratch, **cast(Any, arrays))
+            if digest_arrays(read_arrays(scratch)) != digest_arrays(arrays):
+                raise OSError(f"{scratch} reads back otherwise than it was written: a bad disk?")
 
     def __delitem__(self, name: str) -> None:
-        if not self._path(name).is_file():
+        if name not in self:
             raise KeyError(name)
         self._path(name).unlink()
 

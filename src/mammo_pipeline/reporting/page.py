@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 VERDICTS = {"passed", "failed", "info"}
 KEYS = {"title", "subtitle", "verdict", "facts", "sections", "footer"}
 SECTION_KEYS = {"title", "text", "table", "chart", "image", "caption"}
+TABLE_KEYS = {"columns", "rows", "note", "caption", "folded"}
 HARMFUL = ("<script", "javascript:", "<foreignobject")
 DASH = "–"
 
@@ -28,8 +29,9 @@ def render_page(report: Mapping[str, Any]) -> str:
             verdict: {state: passed | failed | info, text}.
             facts: Name to value, shown on top.
             sections: Each has title, and any of text (blank lines part paragraphs), table
-                ({columns, rows, note, caption} or a list of them), chart (SVG text from
-                `reporting.charts`, or a list), image (a data URI) and caption (also its alt text).
+                ({columns, rows, note, caption, folded} or a list of them; a folded one opens at a
+                click), chart (SVG text from `reporting.charts`, or a list), image (a data URI) and
+                caption (also its alt text).
             footer: Name to value: data version, commit, date, command.
             A cell is text, a number, None, a figure ({value, low, high, ...}) or {text, state}
             with state passed, failed, warn or info.
@@ -47,7 +49,7 @@ def render_page(report: Mapping[str, Any]) -> str:
 
 
 def _fill_tables(section: dict[str, Any]) -> dict[str, Any]:
-    empty = {"note": None, "caption": None}
+    empty = {"note": None, "caption": None, "folded": False}
     return section | {"table": [empty | table for table in as_list(section["table"])]}
 
 
@@ -68,7 +70,7 @@ def check_report(report: Mapping[str, Any]) -> None:
 
 def check_table(where: str, table: Mapping[str, Any]) -> None:
     """Refuses a table whose rows do not fit its columns."""
-    _refuse_unknown(f"the table of {where}", table, {"columns", "rows", "note", "caption"})
+    _refuse_unknown(f"the table of {where}", table, TABLE_KEYS)
     width = len(table["columns"])
     for number, row in enumerate(table["rows"]):
         if len(row) != width:

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammo_pipeline.mammo.ladder.climb import Climb, climb_ladder, stage_key
-from mammo_pipeline.mammo.ladder.compiled import assign_state, capture_state, compile_stage
-from mammo_pipeline.mammo.ladder.lessons import Lessons, gather_lessons
+from mammo_pipeline.mammo.ladder.climb import Climb, ReadOnly, climb_ladder, stage_key
+from mammo_pipeline.mammo.ladder.course import DivergedError, Listener
+from mammo_pipeline.mammo.ladder.lessons import Lessons
+from mammo_pipeline.mammo.ladder.nets import assign_state, build_net, capture_state
 from mammo_pipeline.mammo.ladder.restore import restore_state, select_weights
-from mammo_pipeline.mammo.patches import sample_patches
-from toy_study import make_ladder, make_sampling, make_study
+from mammo_pipeline.mammo.ladder.settings import Wiring
+from toy_study import make_ladder, make_lessons
 
 LADDER = make_ladder(
     patch_adam={"epochs": 8, "batch": 16},
@@ -24,9 +25,7 @@ LADDER = make_ladder(
 
 @pytest.fixture(scope="module")
 def lessons() -> Lessons:
-    store, cohort, lesions = make_study(breasts=72)
-    patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
-    return gather_lessons(LADDER, store.pixels, store.index, cohort, patches, "code")
+    return make_lessons(LADDER, breasts=72)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +40,11 @@ def climb(lessons: Lessons, checkpoints: dict) -> Climb:
 
 def equal_states(a: dict, b: dict) -> bool:
     return a.keys() == b.keys() and all(np.array_equal(a[path], b[path]) for path in a)
+
+
+def untimed(history: list[dict]) -> list[dict]:
+    timed = ("seconds", "step_ms", "feed_wait_share", "images_per_second", "memory_mb")
+    return [{key: row[key] for key in row if key not in timed} for row in history]
 
 
 def norm(state: dict) -> float:
@@ -69,9 +73,9 @@ def test_normalization_stays_as_the_patches_left_it(climb):
 
 def test_every_shared_weight_and_adam_variable_comes_over_to_the_bit(climb):
     stage, patch = LADDER.stages["image_adam"], climb.states["patch_adam"]
-    model, fresh = compile_stage(LADDER.network, stage, LADDER.seed, prevalence=0.5)
-    assign_state(model, restore_state(fresh, patch, stage)[0])
-    held = capture_state(model)
+    net, fresh = build_net(LADDER, stage, 0.5)
+    assign_state(net, restore_state(fresh, patch, stage)[0])
+    held = capture_state(net)
     for path in patch.keys() - moments_of_normalization(patch):
         np.testing.assert_array_equal(held[path], patch[path], err_msg=path)
     assert held["optimizer/iteration"] > 0
@@ -106,22 +110,79 @@ def test_a_killed_climb_skips_what_was_finished_and_ends_the_same(lessons, climb
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        climb_ladder(LADDER, lessons, kept, on_epoch=kill)
+        climb_ladder(LADDER, lessons, kept, listener=Listener(epoch=kill))
     assert [key.rsplit("-", 1)[0] for key in kept] == ["patch_adam", "image_adam", "finetune_ema"]
-    trained = []
-    again = climb_ladder(LADDER, lessons, kept, on_epoch=trained.append)
+    trained, found = [], []
+    listener = Listener(epoch=trained.append, found=lambda stage, rows: found.append(stage))
+    again = climb_ladder(LADDER, lessons, kept, listener=listener)
     assert {row["stage"] for row in trained} == {"finetune_sgd"}
+    assert found == ["patch_adam", "image_adam", "finetune_ema"]
     assert again.states.keys() == climb.states.keys()
     assert all(equal_states(again.states[name], climb.states[name]) for name in climb.states)
     assert again.report == climb.report
-    timed = ("seconds", "images_per_second")
-    plain = [[{k: r[k] for k in r if k not in timed} for r in c.history] for c in (again, climb)]
-    assert plain[0] == plain[1]
+    assert untimed(again.history) == untimed(climb.history)
+
+
+def test_a_climb_killed_inside_an_epoch_goes_on_there_and_ends_the_same(lessons, climb):
+    ladder = LADDER.model_copy(
+        update={"execution": LADDER.execution.model_copy(update={"checkpoint_seconds": 0.0})}
+    )
+    kept, told = {}, []
+
+    def kill(stage: str, epoch: int, step: int, steps: int, loss: float) -> None:
+        if (stage, epoch, step) == ("image_adam", 2, 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        climb_ladder(ladder, lessons, kept, listener=Listener(step=kill))
+    running = [key for key in kept if ".running_" in key]
+    assert len(running) == 2
+    entered = Listener(step=lambda *figures: told.append(figures[:3]))
+    again = climb_ladder(ladder, lessons, kept, listener=entered)
+    assert told[0] == ("image_adam", 2, 3)
+    assert all(equal_states(again.states[name], climb.states[name]) for name in climb.states)
+    assert untimed(again.history) == untimed(climb.history)
+    assert again.report == climb.report
+    assert not [key for key in kept if ".running_" in key]
+
+
+def test_the_batch_of_a_step_that_diverged_is_kept(lessons):
+    ladder = make_ladder(patch_adam={"learning_rate": 1e30})
+    kept = {}
+    with pytest.raises(DivergedError, match=r"kept as patch_adam-\w+\.diverged\.npz"):
+        climb_ladder(ladder.model_copy(update={"wiring": Wiring(check=False)}), lessons, kept)
+    (place,) = [key for key in kept if key.endswith(".diverged")]
+    assert kept[place]["pixels"].dtype == np.uint16
+    assert not any(value.dtype.hasobject for value in kept[place].values())
+
+
+def test_a_worker_that_is_not_the_chief_reads_and_never_writes():
+    kept = {"stage": {"w": np.ones(1)}}
+    mapping = ReadOnly(kept)
+    assert mapping["stage"] is kept["stage"]
+    mapping["other"] = {}
+    del mapping["stage"]
+    assert list(kept) == ["stage"]
+    assert "other" not in mapping
+
+
+def test_the_wiring_is_checked_before_every_stage_and_moves_no_bit(lessons, climb):
+    checked = {row["stage"] for row in climb.wiring}
+    assert checked == set(LADDER.stages)
+    blind = LADDER.model_copy(
+        update={
+            "wiring": Wiring(check=False),
+            "stages": {"patch_adam": LADDER.stages["patch_adam"]},
+        }
+    )
+    again = climb_ladder(blind, lessons, {})
+    assert again.wiring == []
+    assert equal_states(again.states["patch_adam"], climb.states["patch_adam"])
 
 
 def test_a_finished_ladder_is_not_trained_again(lessons, climb, checkpoints):
     trained = []
-    again = climb_ladder(LADDER, lessons, checkpoints, on_epoch=trained.append)
+    again = climb_ladder(LADDER, lessons, checkpoints, listener=Listener(epoch=trained.append))
     assert trained == []
     assert again.history == climb.history
 
@@ -138,7 +199,7 @@ def test_given_stages_are_started_from_and_not_trained(lessons, climb):
     ladder = make_ladder(image_adam={"epochs": 1})
     given = {"patch_adam": climb.states["patch_adam"]}
     trained = []
-    climb_ladder(ladder, lessons, {}, given=given, on_epoch=trained.append)
+    climb_ladder(ladder, lessons, {}, given=given, listener=Listener(epoch=trained.append))
     assert trained[0]["stage"] == "image_adam"
 
 
@@ -149,6 +210,8 @@ def test_given_stages_are_started_from_and_not_trained(lessons, climb):
         ({"finetune_sgd": {"epochs": 9}}, True),
         ({"image_adam": {"learning_rate": 2e-3}}, False),
         ({"patch_adam": {"batch": 4}}, False),
+        ({"execution": {"precision": "bfloat16"}}, False),
+        ({"execution": {"prefetch": 9, "checkpoint_seconds": 1}}, True),
     ],
 )
 def test_a_checkpoint_is_found_only_by_what_it_depends_on(change, same):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mammo_pipeline.mammo.ladder.examples import (
+    Examples,
     draw_epoch,
     read_windows,
     select_images,
@@ -60,6 +61,77 @@ def test_a_window_is_cut_where_the_table_says():
     np.testing.assert_array_equal(windows[1, ..., 0], store.pixels[2, 4:18, 5:19])
 
 
+class CountedPixels:
+    """A store that notes which rows of which image it was asked for."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels, self.shape = pixels, pixels.shape
+        self.read: list[tuple[int, int, int]] = []
+
+    def __getitem__(self, item: tuple) -> np.ndarray:
+        image, rows, _ = item
+        self.read.append((image, rows.start, rows.stop))
+        return self.pixels[item]
+
+
+def make_windows(positions: list[int], corners: list[tuple[int, int]]) -> Examples:
+    count = len(positions)
+    return Examples(
+        image_ids=np.array(positions).astype(str),
+        positions=np.array(positions),
+        corners=np.array(corners),
+        shape_px=(14, 10),
+        labels=np.zeros(count, np.int64),
+        units=np.arange(count).astype(str),
+    )
+
+
+def test_windows_that_lie_close_are_read_together_and_distant_ones_alone():
+    pixels = np.random.default_rng(0).integers(0, 65535, (3, 68, 48), dtype=np.uint16)
+    corners = [(4, 3), (50, 0), (10, 20), (0, 38), (20, 5)]
+    examples = make_windows([2, 0, 2, 0, 1], corners)
+    store = CountedPixels(pixels)
+    rows = np.array([0, 1, 2, 3, 4])
+    windows = read_windows(store, examples, rows)
+    assert sorted(store.read) == [(0, 0, 14), (0, 50, 64), (1, 20, 34), (2, 4, 24)]
+    for window, position, (row, column) in zip(windows, examples.positions, corners, strict=True):
+        expected = pixels[position, row : row + 14, column : column + 10]
+        np.testing.assert_array_equal(window[..., 0], expected)
+
+
+def test_whole_images_are_read_where_they_stay():
+    store, cohort, _ = make_study()
+    images = select_images(cohort, store.index, "train", CANVAS)
+    rows = np.array([5, 0, 5])
+    windows = read_windows(store.pixels, images, rows)
+    np.testing.assert_array_equal(windows[..., 0], store.pixels[images.positions[rows]])
+    assert windows.ctypes.data % 64 == 0
+
+
+def test_an_example_that_comes_twice_is_in_the_batch_twice():
+    pixels = np.random.default_rng(0).integers(0, 65535, (2, 68, 48), dtype=np.uint16)
+    examples = make_windows([1, 0], [(4, 3), (5, 6)])
+    windows = read_windows(pixels, examples, np.array([0, 1, 0]))
+    np.testing.assert_array_equal(windows[0], windows[2])
+    np.testing.assert_array_equal(windows[1, ..., 0], pixels[0, 5:19, 6:16])
+
+
+def test_a_batch_begins_where_the_backends_take_it_without_a_detour():
+    pixels = np.ones((2, 68, 48), np.uint16)
+    examples = make_windows([1, 0], [(4, 3), (5, 6)])
+    for count in (1, 2, 2, 2):
+        windows = read_windows(pixels, examples, np.arange(count))
+        assert windows.dtype == np.uint16 and windows.flags.c_contiguous
+        assert windows.ctypes.data % 64 == 0
+
+
+def test_no_rows_are_no_windows():
+    examples = make_windows([1], [(4, 3)])
+    assert read_windows(np.ones((2, 68, 48), np.uint16), examples, np.arange(0)).shape == (
+        *(0, 14, 10, 1),
+    )
+
+
 def test_patches_of_several_sizes_are_refused():
     with pytest.raises(ValueError, match=r"sizes \[14, 20\]"):
         select_patches(PATCHES.assign(size_px=[14, 20]), "train")
@@ -71,7 +143,7 @@ def stage(**changes: object) -> Stage:
             "name": "any",
             "data": "images",
             "start": "scratch",
-            "optimizer": "adam",
+            "optimizer": {"name": "adam"},
             "learning_rate": 1e-3,
             "epochs": 1,
             "batch": 8,
@@ -82,7 +154,7 @@ def stage(**changes: object) -> Stage:
 
 def test_a_balanced_batch_holds_every_class_as_often():
     labels = np.array([0] * 50 + [1] * 5 + [2] * 10 + [3] * 2 + [4] * 3)
-    balanced = stage(data="patches", balance_classes=True, batch=12)
+    balanced = stage(data="patches", balance={"classes": True}, batch=12)
     steps = draw_epoch(np.random.default_rng(0), labels, balanced)
     counts = np.array([np.bincount(labels[step], minlength=5) for step in steps])
     assert (counts == [3, 3, 2, 2, 2]).all()
@@ -90,7 +162,7 @@ def test_a_balanced_batch_holds_every_class_as_often():
 
 def test_every_batch_has_its_share_of_cancers_and_no_example_waits_two_rounds():
     labels = np.array([1] * 6 + [0] * 30)
-    steps = draw_epoch(np.random.default_rng(0), labels, stage(cancer_fraction=0.25))
+    steps = draw_epoch(np.random.default_rng(0), labels, stage(balance={"cancer_fraction": 0.25}))
     assert steps.shape == (4, 8)
     assert (labels[steps].sum(axis=1) == 2).all()
     seen = np.bincount(steps.reshape(-1), minlength=36)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 
 from mammo_pipeline.mammo.ladder.space import Search, check_declared, read_value, write_values
+from mammo_pipeline.mammo.ladder.stages import Ladder
 from toy_study import make_ladder
 
 RATE = "stages.image_adam.learning_rate"
-LADDER = make_ladder()
+LADDER = make_ladder(
+    patch_adam={"optimizer": {"name": "adam", "weight_decay": 1e-4}},
+    image_adam={"schedule": {"kind": "cosine", "end_factor": 0.1}},
+)
 
 
 def make_search(**changes) -> Search:
@@ -24,11 +28,61 @@ def make_search(**changes) -> Search:
     return Search.model_validate({**settings, **changes})
 
 
-def test_values_are_read_and_written_by_path():
-    changed = write_values(LADDER, {RATE: 0.005, "network.dropout": 0.25})
-    assert read_value(changed, RATE) == 0.005
-    assert changed.network.dropout == 0.25
-    assert read_value(LADDER, RATE) == 1e-3
+@pytest.mark.parametrize(
+    ("path", "declared", "other"),
+    [
+        (RATE, 1e-3, 0.005),
+        ("network.dropout", 0.0, 0.25),
+        ("stages.image_adam.balance.cancer_fraction", 0.5, 0.3),
+        ("stages.patch_adam.optimizer.weight_decay", 1e-4, 1e-3),
+        ("stages.patch_adam.optimizer.beta_2", 0.999, 0.99),
+        ("stages.finetune_ema.ema.momentum", 0.9, 0.99),
+        ("stages.image_adam.schedule.end_factor", 0.1, 0.01),
+        ("stages.image_adam.augment.rotation_degrees", 0.0, 10.0),
+    ],
+)
+def test_a_number_is_read_and_written_by_path_and_nothing_else_changes(path, declared, other):
+    changed = write_values(LADDER, {path: other})
+    assert read_value(LADDER, path) == declared
+    assert read_value(changed, path) == other
+    assert write_values(changed, {path: declared}) == LADDER
+
+
+@pytest.mark.parametrize(
+    ("network", "path"),
+    [
+        ({"family": "resnet50", "width": 0.25, "image_shape": (256, 256)}, "network.width"),
+        ({"family": "vgg16", "width": 0.5, "image_shape": (256, 256)}, "network.dropout"),
+    ],
+)
+def test_the_network_of_any_family_survives_a_change(network, path):
+    described = {**LADDER.model_dump(), "network": network}
+    ladder = Ladder.model_validate(described)
+    changed = write_values(ladder, {path: 0.75})
+    assert type(changed.network) is type(ladder.network)
+    assert changed.network.model_dump() == {
+        **ladder.network.model_dump(),
+        path.split(".")[1]: 0.75,
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("stages.image_adam.cancer_fraction", "no number at 'stages.image_adam.cancer_fraction'"),
+        ("stages.image_adam.ema.momentum", "found None"),
+        ("stages.image_adam.augment.flip_vertical", "found False"),
+        ("stages.image_adam.optimizer", "no number"),
+    ],
+)
+def test_a_path_without_a_number_is_an_error(path, message):
+    with pytest.raises(KeyError, match=message):
+        write_values(LADDER, {path: 0.5})
+
+
+def test_a_number_that_is_not_allowed_there_is_an_error():
+    with pytest.raises(ValueError, match="less than 1"):
+        write_values(LADDER, {"stages.image_adam.balance.cancer_fraction": 1.5})
 
 
 @pytest.mark.parametrize(

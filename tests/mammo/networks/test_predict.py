@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mammo_pipeline.mammo.networks import predict
-from mammo_pipeline.mammo.networks.dreamnet import build_image_net, read_network
+from mammo_pipeline.mammo.networks.families import build_image_net, read_network
 
 NETWORK = {
     "family": "dreamnet",
@@ -72,3 +72,13 @@ def test_a_damaged_member_is_an_error_not_a_score():
 def test_no_image_gives_no_logit():
     nothing = predict.member_logits(NETWORK, make_member(1), PIXELS, np.arange(0), batch=2)
     assert nothing.shape == (0,)
+
+
+def test_a_member_of_any_family_answers():
+    network = {"family": "vgg16", "depth": 2, "width": 1 / 16, "image_shape": [68, 48]}
+    network |= {"patch_px": 16, "image_widths": [3]}
+    net = build_image_net(read_network(network), seed=4, prevalence=0.5)
+    member = {v.path: np.array(v) for v in net.weights}
+    expected = net.predict_on_batch(PIXELS[..., np.newaxis]).reshape(-1)
+    found = predict.member_logits(network, member, PIXELS, np.arange(7), batch=3)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -79,7 +79,7 @@ def evaluation(low: float) -> dict:
 @pytest.fixture(scope="module")
 def members():
     """Two members with random weights, as the sweep leaves them."""
-    from mammo_pipeline.mammo.networks.dreamnet import build_image_net, read_network
+    from mammo_pipeline.mammo.networks.families import build_image_net, read_network
 
     def draw(seed: int) -> dict[str, np.ndarray]:
         model = build_image_net(read_network(NETWORK), seed, prevalence=0.3)

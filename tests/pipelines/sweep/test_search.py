@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 
 from mammo_pipeline.mammo.ladder.climb import climb_ladder
-from mammo_pipeline.mammo.ladder.lessons import Lessons, gather_lessons
+from mammo_pipeline.mammo.ladder.lessons import Lessons
 from mammo_pipeline.mammo.ladder.space import Search
-from mammo_pipeline.mammo.patches import sample_patches
 from mammo_pipeline.pipelines.sweep.search import (
     list_trials,
     member_key,
     search_ladders,
     study_name,
 )
-from toy_study import make_ladder, make_sampling, make_study
+from toy_study import make_ladder, make_lessons
 
 RATE = "stages.image_adam.learning_rate"
 LADDER = make_ladder(image_adam={"examples_per_epoch": 16}, finetune_ema={"epochs": 1})
@@ -38,9 +37,7 @@ def make_search(**changes) -> Search:
 
 @pytest.fixture(scope="module")
 def lessons() -> Lessons:
-    store, cohort, lesions = make_study()
-    patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
-    return gather_lessons(LADDER, store.pixels, store.index, cohort, patches, "code")
+    return make_lessons(LADDER)
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,21 @@ import pytest
 
 from mammo_pipeline.mammo.digest import digest_data
 from mammo_pipeline.mammo.ladder.climb import climb_ladder
-from mammo_pipeline.mammo.ladder.lessons import gather_lessons
 from mammo_pipeline.mammo.networks.predict import member_logits
-from mammo_pipeline.mammo.patches import sample_patches
 from mammo_pipeline.pipelines.sweep.nodes import summarize_sweep, sweep_ladders
 from mammo_pipeline.pipelines.sweep.parameters import SweepParameters
 from mammo_pipeline.pipelines.sweep.pipeline import create_pipeline
 from mammo_pipeline.pipelines.train.parameters import TrainParameters
-from toy_study import make_ladder, make_sampling, make_study
+from toy_study import (
+    draw_toy_patches,
+    make_lessons,
+    make_study,
+    make_train_parameters,
+    refuse_files,
+)
 
-TRAIN = TrainParameters.model_validate(make_ladder(finetune_ema={"epochs": 1}).model_dump())
+TRAIN = make_train_parameters(finetune_ema={"epochs": 1})
+LADDER = TRAIN.choose()
 SWEEP = SweepParameters.model_validate(
     {
         "seed": 1,
@@ -37,24 +42,26 @@ SWEEP = SweepParameters.model_validate(
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     store, cohort, lesions = make_study()
-    patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
-    lessons = gather_lessons(TRAIN, store.pixels, store.index, cohort, patches, "code")
-    patch_only = TRAIN.model_copy(update={"stages": {"patch_adam": TRAIN.stages["patch_adam"]}})
-    state = climb_ladder(patch_only, lessons, {}).states["patch_adam"]
+    patches = draw_toy_patches(store, cohort, lesions)
+    stages = {"patch_adam": LADDER.stages["patch_adam"]}
+    patch_only = LADDER.model_copy(update={"stages": stages})
+    state = climb_ladder(patch_only, make_lessons(LADDER), {}).states["patch_adam"]
     journal = tmp_path_factory.mktemp("sweep") / "journal.log"
     states = {"patch_adam": lambda: state}
     trained = {"data_version": digest_data(cohort, store.index)}
-    inputs = (store, cohort, patches, states, trained, str(journal), {}, TRAIN, SWEEP)
-    return store, cohort, sweep_ladders(*inputs)
+    tables = (store, cohort, patches, lesions, refuse_files)
+    found = sweep_ladders(*tables, states, trained, str(journal), {}, TRAIN, SWEEP)
+    return store, cohort, found
 
 
 def test_a_ladder_of_another_split_is_refused(tmp_path):
     store, cohort, lesions = make_study()
-    patches = sample_patches(store.pixels, store.index, cohort, lesions, make_sampling())
+    patches = draw_toy_patches(store, cohort, lesions)
     journal = str(tmp_path / "journal.log")
     old = {"data_version": "old"}
     with pytest.raises(ValueError, match="Run `train` again"):
-        sweep_ladders(store, cohort, patches, {}, old, journal, {}, TRAIN, SWEEP)
+        tables = (store, cohort, patches, lesions, refuse_files)
+        sweep_ladders(*tables, {}, old, journal, {}, TRAIN, SWEEP)
 
 
 def test_every_completed_trial_is_a_member_with_scores_on_tune(swept):
@@ -63,7 +70,7 @@ def test_every_completed_trial_is_a_member_with_scores_on_tune(swept):
     tune = cohort[cohort["side"] == "tune"]
     assert set(scores["image_id"]) == set(tune["image_id"])
     positions = store.index.set_index("image_id").loc[scores["image_id"], "position"].to_numpy()
-    network = TRAIN.network.model_dump(mode="json")
+    network = LADDER.network.model_dump(mode="json")
     for name, member in members.items():
         logits = member_logits(network, member, store.pixels, positions, batch=8)
         np.testing.assert_allclose(scores[name], logits, rtol=1e-5)
@@ -73,13 +80,13 @@ def test_a_trial_is_a_row_with_its_values(swept):
     _, _, (_, trials, _, metrics) = swept
     assert trials["stages.image_adam.learning_rate"].iloc[0] == pytest.approx(1e-3)
     assert metrics["best_tune_auc"] == trials["tune_auc"].max()
-    assert metrics["network"] == TRAIN.network.model_dump(mode="json")
+    assert metrics["network"] == LADDER.network.model_dump(mode="json")
 
 
 def test_a_sweep_without_a_completed_trial_is_an_error():
     trials = pd.DataFrame({"state": ["FAIL"], "tune_auc": [None], "reason": ["the loss is nan"]})
     with pytest.raises(ValueError, match=r"none of 1 trials was completed.*the loss is nan"):
-        summarize_sweep(trials, TRAIN)
+        summarize_sweep(trials, LADDER)
 
 
 def test_parameters_are_checked_by_kedro_before_any_work():

@@ -11,7 +11,7 @@ import pandas as pd
 from mammo_pipeline.mammo.contract.association import commonest, measure_association
 from mammo_pipeline.mammo.contract.completeness import count_pairs
 from mammo_pipeline.mammo.intervals import proportion
-from mammo_pipeline.mammo.patches import CLASSES, LABELS
+from mammo_pipeline.mammo.patches.classes import CLASS_NAMES, LABELS
 
 # Attributes held against the outcome, and the unit that has one of each. A patient's images share
 # her device and density; laterality and the views taken belong to a breast.
@@ -98,7 +98,8 @@ def count_classes(lesions: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     [['mass benign', 2, 1, 1]]
     """
     pairs = zip(lesions["kind"], lesions["pathology"], strict=True)
-    label = [CLASSES[LABELS[pair]] if pair in LABELS else "of no class" for pair in pairs]
+    classes = CLASS_NAMES[5]
+    label = [classes[LABELS[pair]] if pair in LABELS else "of no class" for pair in pairs]
     patients = images.drop_duplicates("image_id").set_index("image_id")["patient_id"]
     told = lesions[["image_id"]].assign(label=label)
     told["patient_id"] = told["image_id"].map(patients)
@@ -107,7 +108,7 @@ def count_classes(lesions: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
         images=("image_id", "nunique"),
         patients=("patient_id", "nunique"),
     )
-    names = [*CLASSES[1:], *sorted(set(label) - set(CLASSES))]
+    names = [*classes[1:], *sorted(set(label) - set(classes))]
     return found.reindex(names, fill_value=0).rename_axis("class").reset_index()
 
 

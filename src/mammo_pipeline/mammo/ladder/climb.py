@@ -1,21 +1,24 @@
-"""The climb: stage after stage, each finished one kept, so that a killed run goes on from there."""
+"""The climb: stage after stage, each written down, so that a killed run goes on from there."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from mammo_pipeline import __version__
 from mammo_pipeline.mammo.ladder.lessons import Lessons
+from mammo_pipeline.mammo.ladder.progress import RECORD, VIEWS, Row, clear_progress, take_marked
 from mammo_pipeline.mammo.ladder.restore import State
-from mammo_pipeline.mammo.ladder.stages import SCRATCH, Ladder, Stage, find_rungs
+from mammo_pipeline.mammo.ladder.stages import Ladder, find_rungs
 
-RECORD = "record"  # in a checkpoint: the stage's history and restore report as JSON
+if TYPE_CHECKING:
+    from mammo_pipeline.mammo.ladder.course import Listener
+
+# What decides how fast a ladder is computed, but not what it learns.
+SPEED_ONLY = {"prefetch", "checkpoint_seconds"}
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,18 @@ class Climb:
     Attributes:
         states: The kept state of every stage, by name.
         history: One row an epoch.
-        report: One row a variable and stage.
+        report: One row a variable and stage: what was restored.
+        wiring: One row a layer and stage: what the checks before training found.
+        mined: One row a hard negative and stage.
+        views: By stage, what the page shows: arrays by name, and `record`.
     """
 
     states: dict[str, State] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    report: list[dict[str, Any]] = field(default_factory=list)
+    history: list[Row] = field(default_factory=list)
+    report: list[Row] = field(default_factory=list)
+    wiring: list[Row] = field(default_factory=list)
+    mined: list[Row] = field(default_factory=list)
+    views: dict[str, State] = field(default_factory=dict)
 
 
 def stage_key(ladder: Ladder, name: str, digest: str) -> str:
@@ -40,6 +49,8 @@ def stage_key(ladder: Ladder, name: str, digest: str) -> str:
         "data": digest,
         "seed": ladder.seed,
         "network": ladder.network.model_dump(mode="json"),
+        "execution": ladder.execution.model_dump(mode="json", exclude=SPEED_ONLY),
+        "wiring": ladder.wiring.model_dump(mode="json"),
         "rungs": [rung.model_dump(mode="json") for rung in find_rungs(ladder, name)],
     }
     text = json.dumps(facts, sort_keys=True)
@@ -52,21 +63,30 @@ def climb_ladder(
     checkpoints: MutableMapping[str, State],
     *,
     given: dict[str, State] | None = None,
-    on_epoch: Callable[[dict[str, Any]], None] = lambda row: None,
+    listener: Listener | None = None,
 ) -> Climb:
-    """Returns the states, history and restore report of all stages that are not given.
+    """Returns what all stages that are not given leave behind.
 
     Args:
         ladder: The schedule.
         lessons: What to learn from.
-        checkpoints: Where finished stages are kept and found again.
+        checkpoints: Where finished and running stages are kept and found again.
         given: Kept states of stages that are not to be trained again.
-        on_epoch: Told of every epoch that is trained; it may raise to stop.
+        listener: What is told of every epoch; it may raise to stop.
 
     Raises:
-        DivergedError: The loss is not finite.
+        DeadNetError: A net cannot learn.
+        DivergedError: A loss, a gradient or a weight is not finite; the batch is kept beside the
+            checkpoints.
         ValueError: A state does not fit the next stage's net.
     """
+    from mammo_pipeline.mammo.ladder.course import Listener
+    from mammo_pipeline.mammo.ladder.rung import climb_stage
+    from mammo_pipeline.mammo.ladder.strategy import open_strategy
+
+    listener = listener or Listener()
+    strategy = open_strategy(ladder.execution)
+    notes = checkpoints if strategy.is_chief else ReadOnly(checkpoints)
     done = dict(given or {})
     climb = Climb()
     for stage in ladder.stages.values():
@@ -74,43 +94,48 @@ def climb_ladder(
             continue
         key = stage_key(ladder, stage.name, lessons.digest)
         if key not in checkpoints:
-            checkpoints[key] = _climb_stage(ladder, stage, lessons, done, on_epoch)
-        state = dict(checkpoints[key])
-        record = json.loads(str(state.pop(RECORD)))
-        done[stage.name] = climb.states[stage.name] = state
-        climb.history.extend(record["history"])
-        climb.report.extend(record["report"])
+            left = climb_stage(ladder, stage, lessons, done, notes, key, listener, strategy)
+            notes[key] = left
+            clear_progress(notes, key)
+            strategy.barrier()
+        else:
+            left = checkpoints[key]
+            listener.found(stage.name, json.loads(str(left[RECORD]))["history"])
+        done[stage.name] = _add_stage(climb, stage.name, left)
     return climb
 
 
-def _climb_stage(
-    ladder: Ladder,
-    stage: Stage,
-    lessons: Lessons,
-    done: dict[str, State],
-    on_epoch: Callable[[dict[str, Any]], None],
-) -> State:
-    from mammo_pipeline.mammo.ladder.compiled import assign_state, capture_state, compile_stage
-    from mammo_pipeline.mammo.ladder.fit import fit_stage, make_deterministic
-    from mammo_pipeline.mammo.ladder.restore import keep_average, restore_state
-
-    make_deterministic()
-    train, tune = lessons.examples[stage.data]
-    prevalence = stage.cancer_fraction or find_prevalence(train.labels)
-    model, fresh = compile_stage(ladder.network, stage, ladder.seed, prevalence)
-    source = None if stage.start == SCRATCH else done[stage.start]
-    start, report = restore_state(fresh, source, stage)
-    assign_state(model, start)
-    history = fit_stage(model, stage, lessons.pixels, (train, tune), ladder.seed, on_epoch)
-    record = np.array(json.dumps({"history": history, "report": report}))
-    return {**keep_average(capture_state(model)), RECORD: record}
+def _add_stage(climb: Climb, name: str, left: State) -> State:
+    """Returns the stage's state, and adds all that it left to the climb."""
+    record = json.loads(str(left[RECORD]))
+    climb.history.extend(record["history"])
+    climb.report.extend(record["report"])
+    climb.wiring.extend(record["wiring"])
+    climb.mined.extend(record["mined"])
+    climb.views[name] = take_marked(VIEWS, left)
+    climb.states[name] = {
+        path: value for path, value in left.items() if path != RECORD and not path.startswith(VIEWS)
+    }
+    return climb.states[name]
 
 
-def find_prevalence(labels: Iterable[int]) -> float:
-    """Returns the share of labels that are not 0, held inside (0, 1) by one pseudo-count each.
+class ReadOnly(MutableMapping[str, State]):
+    """Checkpoints as a worker has them that is not the chief: it reads what the chief wrote."""
 
-    >>> find_prevalence([0, 0, 1, 0])
-    0.3333333333333333
-    """
-    known = np.asarray(labels)
-    return float((np.count_nonzero(known) + 1) / (len(known) + 2))
+    def __init__(self, checkpoints: MutableMapping[str, State]) -> None:
+        self._checkpoints = checkpoints
+
+    def __getitem__(self, key: str) -> State:
+        return self._checkpoints[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._checkpoints)
+
+    def __len__(self) -> int:
+        return len(self._checkpoints)
+
+    def __setitem__(self, key: str, value: State) -> None:
+        """Leaves the writing to the chief, who holds the same."""
+
+    def __delitem__(self, key: str) -> None:
+        """Leaves the removing to the chief."""

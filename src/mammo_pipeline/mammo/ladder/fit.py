@@ -1,203 +1,247 @@
-"""The epoch loop of one stage."""
+"""The epochs of one stage: every step watched, every instant a place to go on from."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from zlib import crc32
 
 import numpy as np
 
-from mammo_pipeline.mammo.ladder.augment import apply_changes, make_changes
-from mammo_pipeline.mammo.ladder.compiled import assign_state, capture_state
-from mammo_pipeline.mammo.ladder.examples import Examples, draw_epoch, read_windows
-from mammo_pipeline.mammo.ladder.restore import keep_average
-from mammo_pipeline.mammo.ladder.stages import Augmentation, Stage
-from mammo_pipeline.mammo.networks.dreamnet import FIRST_MALIGNANT
-from mammo_pipeline.mammo.networks.predict import predict_batches
-from mammo_pipeline.mammo.scoring import auroc
+from mammo_pipeline.mammo.ladder.averages import keep_average
+from mammo_pipeline.mammo.ladder.course import Course, DivergedError
+from mammo_pipeline.mammo.ladder.examples import draw_epoch
+from mammo_pipeline.mammo.ladder.feed import Batch, read_batches, seed_step
+from mammo_pipeline.mammo.ladder.judge import tune_auc
+from mammo_pipeline.mammo.ladder.nets import assign_state, capture_state
+from mammo_pipeline.mammo.ladder.progress import Progress, Row
+from mammo_pipeline.mammo.ladder.restore import State
+from mammo_pipeline.mammo.ladder.schedule import rate_at
+from mammo_pipeline.mammo.ladder.stages import Stage
+from mammo_pipeline.mammo.ladder.watch import epoch_row
 
-if TYPE_CHECKING:
-    import keras
-
-T = TypeVar("T")
-Row = dict[str, Any]
-
-
-class DivergedError(ArithmeticError):
-    """The loss is no number any more."""
+MEASURED = ("loss", "gradient_norm", "seconds", "wait")
 
 
-def make_deterministic() -> None:
-    """Makes every later operation give the same bits again on this machine and thread count."""
-    import keras
+def fit_stage(
+    course: Course, progress: Progress | None, save: Callable[[Progress], None]
+) -> tuple[State, list[Row]]:
+    """Returns the state that the stage keeps, and the history of its epochs.
 
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    The net ends with the raw weights of the last epoch.
 
-        tf.config.experimental.enable_op_determinism()
+    Args:
+        course: The stage; its net is in the starting state, or any where `progress` is given.
+        progress: Where an interrupted run of the same stage stood.
+        save: Told where the stage stands, every `checkpoint_seconds` and after the last epoch.
+
+    Raises:
+        DivergedError: A loss or a gradient norm is not finite, its batch is held; or a weight.
+    """
+    stage = course.stage
+    if progress is None:
+        progress = Progress(1, 0, 0, capture_state(course.net))
+    else:
+        assign_state(course.net, progress.state)
+    course.step.reload()
+    due = Clock(course.ladder.execution.checkpoint_seconds)
+    while not is_over(stage, progress):
+        progress = fit_epoch(course, progress, lambda stand: save(stand()) if due() else None)
+        course.listener.epoch(progress.history[-1])
+    save(progress)
+    kept = progress.best if stage.keep.epoch == "best" else progress.state
+    assert kept is not None
+    return keep_weights(stage, kept), list(progress.history)
 
 
-def seed_epoch(seed: int, stage: str, epoch: int) -> np.random.Generator:
-    """Returns the generator of one epoch, the same whether or not the epochs before it ran."""
-    return np.random.default_rng([seed, crc32(stage.encode()), epoch])
+class Clock:
+    """True when called after the given seconds, and then not until they passed again."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since = time.monotonic()
+
+    def __call__(self) -> bool:
+        """Returns whether the time is up; if so it begins again."""
+        if time.monotonic() - self._since < self._seconds:
+            return False
+        self._since = time.monotonic()
+        return True
+
+
+def is_over(stage: Stage, progress: Progress) -> bool:
+    """Returns whether a stage has had its epochs, or stopped gaining between two of them."""
+    if progress.epoch > stage.epochs:
+        return True
+    if stage.stop is None or progress.step:
+        return False
+    best, since = -np.inf, 0
+    for row in progress.history:
+        if row["tune_auc"] > best + stage.stop.least_gain:
+            best, since = row["tune_auc"], 0
+        else:
+            since += 1
+    return since >= stage.stop.patience
+
+
+def keep_weights(stage: Stage, state: State) -> State:
+    """Returns the state as the stage keeps it, with the averages for weights where it says so."""
+    return keep_average(state) if stage.keep.weights == "ema" else state
 
 
 def fit_epoch(
-    model: keras.Model,
-    stage: Stage,
-    pixels: np.ndarray,
-    train: Examples,
-    tune: Examples,
-    seed: int,
-    epoch: int,
-) -> Row:
-    """Returns the history row of one epoch, after which the model has learned from it.
+    course: Course,
+    progress: Progress,
+    keep: Callable[[Callable[[], Progress]], None] = lambda stand: None,
+) -> Progress:
+    """Returns where the stage stands after the running epoch; the net has learned from it.
 
-    `tune_auc` is of the weights that the stage would keep, its moving average where it has one:
-    cancer or not by breast, or malignant or not by patch.
+    Every draw comes from the seed, the stage's name, the epoch and the step, so that an epoch that
+    is entered in its middle sees what it would have seen.
 
     Args:
-        model: Compiled for the stage, in the state to go on from.
-        stage: How to learn.
-        pixels: The image store, uint16 (images, rows, columns).
-        train: What to learn from.
-        tune: What to judge on.
-        seed: Of the whole ladder.
-        epoch: Number of this epoch in the stage, from 1.
+        course: The stage, its net in the state of `progress`.
+        progress: Where it stands; `fit_stage` begins with step 0 of epoch 1.
+        keep: Given, after every step, a function that returns where the stage stands.
+    """
+    stage, epoch = course.stage, progress.epoch
+    rng = seed_epoch(course.ladder.seed, stage.name, epoch)
+    steps = draw_epoch(rng, course.train.labels, stage)
+    figures = {name: list(progress.figures.get(name, ())) for name in MEASURED}
+    for done in _take_steps(course, progress, steps, figures):
+        if done < len(steps):
+            keep(partial(_stand, course, progress, done, figures))
+    course.step.settle()
+    state = capture_state(course.net)
+    measured = {name: np.array(values) for name, values in figures.items()}
+    weight_norm = _measure_weights(course, epoch)
+    row = epoch_row(
+        stage.name,
+        epoch,
+        measured,
+        pictures=steps.shape[1],
+        rate=rate_at(stage, epoch * len(steps) - 1, len(steps)),
+        tune_auc=judge_state(course, state),
+        weight_norm=weight_norm,
+        before=list(progress.history),
+    )
+    leads = row["tune_auc"] > max((r["tune_auc"] for r in progress.history), default=-np.inf)
+    best = state if stage.keep.epoch == "best" and leads else progress.best
+    taken = progress.taken + len(steps) - progress.step
+    return Progress(epoch + 1, 0, taken, state, {}, (*progress.history, row), best)
+
+
+def _stand(
+    course: Course, progress: Progress, done: int, figures: dict[str, list[float]]
+) -> Progress:
+    """Returns where the stage stands inside an epoch, `done` steps in."""
+    course.step.settle()
+    return replace(
+        progress,
+        step=done,
+        taken=progress.taken + done - progress.step,
+        state=capture_state(course.net),
+        figures={name: np.array(values) for name, values in figures.items()},
+    )
+
+
+def _take_steps(
+    course: Course, progress: Progress, steps: np.ndarray, figures: dict[str, list[float]]
+) -> Iterator[int]:
+    """Takes the steps that are left of an epoch; yields after each how many are done."""
+    stage, epoch, count = course.stage, progress.epoch, len(steps)
+    batches = read_batches(
+        course.pixels,
+        course.train,
+        steps,
+        stage,
+        lambda step: seed_step(course.ladder.seed, stage.name, epoch, step),
+        first_step=progress.step,
+        ahead=course.ladder.execution.prefetch,
+    )
+    with closing(batches):
+        began = time.perf_counter()
+        for done, (batch, wait) in enumerate(batches, start=progress.step + 1):
+            rate = rate_at(stage, (epoch - 1) * count + done - 1, count)
+            loss, norm = (float(figure) for figure in course.step.take(batch, rate))
+            _refuse_wild_step(course, epoch, done, batch, loss, norm)
+            now = time.perf_counter()
+            for name, value in zip(MEASURED, (loss, norm, now - began, wait), strict=True):
+                figures[name].append(value)
+            course.listener.step(stage.name, epoch, done, count, loss)
+            yield done
+            began = time.perf_counter()
+
+
+def _refuse_wild_step(
+    course: Course, epoch: int, done: int, batch: Batch, loss: float, norm: float
+) -> None:
+    """Raises where a step gave no number; its batch goes with the error."""
+    if np.isfinite(loss) and np.isfinite(norm):
+        return
+    stage = course.stage
+    images = course.train.image_ids[batch.rows]
+    raise DivergedError(
+        f"the loss is {loss} and the norm of its gradient {norm} in stage {stage.name}, epoch "
+        f"{epoch}, step {done}, on the images {', '.join(sorted(set(images.tolist())))}: lower "
+        f"the learning_rate (now {stage.learning_rate:g}), or look at these images",
+        {
+            "pixels": batch.pixels,
+            "labels": batch.labels,
+            "weights": batch.weights,
+            "image_ids": images.astype(str),
+            "corners": course.train.corners[batch.rows],
+            **{f"changes/{name}": value for name, value in batch.changes.items()},
+        },
+    )
+
+
+def _measure_weights(course: Course, epoch: int) -> float:
+    """Returns the norm of all weights that learn.
 
     Raises:
-        DivergedError: The loss of a step is not finite, its images are named; or a weight is not.
+        DivergedError: It is not finite.
     """
-    rng = seed_epoch(seed, stage.name, epoch)
-    _seed_dropout(model, rng)
-    steps = draw_epoch(rng, train.labels, stage)
-    began = time.perf_counter()
-    batches = _prepare_batches(pixels, train, steps, stage.augment, rng)
-    losses = [
-        _take_step(model, batch, train, rows, stage, epoch)
-        for batch, rows in zip(prefetch(batches), steps, strict=True)
-    ]
-    seconds = time.perf_counter() - began
-    weight_norm = _measure_weights(model, stage, epoch)
-    return {
-        "stage": stage.name,
-        "epoch": epoch,
-        "loss": float(np.mean(losses)),
-        "tune_auc": tune_auc(model, stage, pixels, tune),
-        "learning_rate": stage.learning_rate,
-        "seconds": round(seconds, 3),
-        "images_per_second": round(steps.size / seconds, 2),
-        "weight_norm": weight_norm,
-    }
-
-
-def _take_step(
-    model: keras.Model, batch: Any, train: Examples, rows: np.ndarray, stage: Stage, epoch: int
-) -> float:
-    labels = train.labels[rows].reshape((-1, 1, 1) if stage.data == "patches" else (-1, 1))
-    loss = float(model.train_on_batch(batch, labels))
-    if not np.isfinite(loss):
-        raise DivergedError(
-            f"the loss is {loss} in stage {stage.name}, epoch {epoch}, on the images "
-            f"{', '.join(sorted(set(train.image_ids[rows].tolist())))}: lower the learning_rate "
-            f"(now {stage.learning_rate:g}), or look at these images"
-        )
-    return loss
-
-
-def _measure_weights(model: keras.Model, stage: Stage, epoch: int) -> float:
-    trainable = [np.asarray(v, np.float64) for v in model.trainable_variables]
-    norm = float(np.sqrt(sum(np.sum(weights**2) for weights in trainable)))
+    learning = [np.asarray(v, np.float64) for v in course.net.model.trainable_variables]
+    norm = float(np.sqrt(sum(np.sum(weights**2) for weights in learning)))
     if not np.isfinite(norm):
         raise DivergedError(
-            f"the weights are not finite after stage {stage.name}, epoch {epoch}: lower the "
-            f"learning_rate (now {stage.learning_rate:g})"
+            f"the weights are not finite after stage {course.stage.name}, epoch {epoch}: lower the "
+            f"learning_rate (now {course.stage.learning_rate:g})"
         )
     return norm
 
 
-def _prepare_batches(
-    pixels: np.ndarray,
-    train: Examples,
-    steps: np.ndarray,
-    augment: Augmentation,
-    rng: np.random.Generator,
-) -> Iterator[Any]:
-    for rows in steps:
-        windows = read_windows(pixels, train, rows)
-        changes = make_changes(rng, len(rows), train.shape_px, augment)
-        yield windows if augment == Augmentation() else apply_changes(windows, changes)
+def judge_state(course: Course, raw: State) -> float:
+    """Returns the area under the ROC curve on `tune` of the weights that the stage would keep.
 
-
-def prefetch(items: Iterator[T]) -> Iterator[T]:
-    """Yields the items in order; the next one is made by a thread while one is in use."""
-    end: Any = object()
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        ahead = pool.submit(next, items, end)
-        while (item := ahead.result()) is not end:
-            ahead = pool.submit(next, items, end)
-            yield item
-
-
-def _seed_dropout(model: keras.Model, rng: np.random.Generator) -> None:
-    for layer in model.layers:
-        if hasattr(layer, "seed_generator"):
-            layer.seed_generator.state.assign([int(rng.integers(2**31)), 0])
-
-
-def tune_auc(model: keras.Model, stage: Stage, pixels: np.ndarray, tune: Examples) -> float:
-    """Returns the area under the ROC curve on `tune` of the weights that the stage would keep."""
-    raw = capture_state(model)
-    assign_state(model, keep_average(raw))
-    outputs = predict_batches(
-        model, lambda rows: read_windows(pixels, tune, rows), len(tune.labels), stage.batch
-    )
-    assign_state(model, raw)
-    if stage.data == "patches":
-        classes = outputs.reshape(len(tune.labels), -1)
-        return float(auroc(tune.labels >= FIRST_MALIGNANT, malignancy_scores(classes)))
-    return float(auroc(*mean_by_unit(tune, outputs.reshape(-1))))
-
-
-def malignancy_scores(classes: np.ndarray) -> np.ndarray:
-    """Returns the higher log odds of the malignant classes, from logits of shape (n, classes)."""
-    return classes[:, FIRST_MALIGNANT:].max(axis=1)
-
-
-def mean_by_unit(examples: Examples, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (label, mean logit) of every breast: its images answer together."""
-    _, unit = np.unique(examples.units, return_inverse=True)
-    counts = np.bincount(unit)
-    return (
-        (np.bincount(unit, examples.labels) > 0).astype(int),
-        np.bincount(unit, logits.astype(np.float64)) / counts,
-    )
-
-
-def fit_stage(
-    model: keras.Model,
-    stage: Stage,
-    pixels: np.ndarray,
-    examples: tuple[Examples, Examples],
-    seed: int,
-    on_epoch: Callable[[Row], None] = lambda row: None,
-) -> list[Row]:
-    """Returns the history of all epochs of a stage; the model ends with its raw last weights.
+    The net holds its raw weights again afterwards.
 
     Args:
-        model: Compiled for the stage, in its starting state.
-        stage: How to learn.
-        pixels: The image store.
-        examples: What to learn from, and what to judge on.
-        seed: Of the whole ladder.
-        on_epoch: Told of every row; it may raise to stop the stage.
+        course: The stage and its net.
+        raw: What the net holds now.
+
+    Raises:
+        DivergedError: The net gives no finite answer.
     """
-    train, tune = examples
-    history = []
-    for epoch in range(1, stage.epochs + 1):
-        history.append(fit_epoch(model, stage, pixels, train, tune, seed, epoch))
-        on_epoch(history[-1])
-    return history
+    kept = keep_weights(course.stage, raw)
+    if kept is not raw:
+        assign_state(course.net, kept)
+    auc = tune_auc(course.net.model, course.stage, course.pixels, course.tune)
+    if kept is not raw:
+        assign_state(course.net, raw)
+    course.step.reload()  # predicting, too, takes the weights away on JAX and puts them back
+    if not np.isfinite(auc):
+        raise DivergedError(
+            f"the net of stage {course.stage.name} gives no finite answer on tune: lower the "
+            f"learning_rate (now {course.stage.learning_rate:g})"
+        )
+    return auc
+
+
+def seed_epoch(seed: int, stage: str, epoch: int) -> np.random.Generator:
+    """Returns the generator of an epoch's order, the same whether or not those before it ran."""
+    return np.random.default_rng([seed, crc32(stage.encode()), epoch])

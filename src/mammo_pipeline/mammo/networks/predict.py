@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mammo_pipeline.mammo.networks.dreamnet import build_image_net, read_network
+from mammo_pipeline.mammo.networks.families import build_image_net, read_network
 
 if TYPE_CHECKING:
     import keras
@@ -73,8 +73,9 @@ def predict_batches(
     """
     if not count:
         return np.empty((0, *model.output_shape[1:]), np.float32)
+    # A net that lives on several devices answers once on each, one answer behind the other.
     outputs = [
-        model.predict_on_batch(read(np.arange(first, first + batch) % count))
+        model.predict_on_batch(read(np.arange(first, first + batch) % count))[:batch]
         for first in range(0, count, batch)
     ]
     return np.concatenate(outputs)[:count]

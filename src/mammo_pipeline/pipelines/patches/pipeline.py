@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
             node(
                 nodes.draw_patches,
                 inputs=["store", "cohort", "canvas_lesions", "params:patches"],
-                outputs="patches",
+                outputs=["patches", "patches_draws", "patches_facts"],
                 name="draw_patches",
             )
         ]

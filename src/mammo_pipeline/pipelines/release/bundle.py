@@ -31,7 +31,7 @@ def build_members(
 
 
 def _build_member(network: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> keras.Model:
-    from mammo_pipeline.mammo.networks.dreamnet import build_image_net, read_network
+    from mammo_pipeline.mammo.networks.families import build_image_net, read_network
     from mammo_pipeline.mammo.networks.predict import assign_variables
 
     # Seed and prevalence only set the starting weights, all of which are replaced.

@@ -11,14 +11,15 @@ import pandas as pd
 
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.store import StoredImages
-from mammo_pipeline.imports import digest_code
 from mammo_pipeline.pipelines.sweep.parameters import SweepParameters
+from mammo_pipeline.pipelines.train.nodes import take_lessons
 from mammo_pipeline.pipelines.train.parameters import TrainParameters
 
 if TYPE_CHECKING:
     import optuna
 
     from mammo_pipeline.mammo.ladder.lessons import Lessons
+    from mammo_pipeline.mammo.ladder.stages import Ladder
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ def sweep_ladders(
     store: StoredImages,
     cohort: pd.DataFrame,
     patches: pd.DataFrame,
+    canvas_lesions: pd.DataFrame,
+    weight_files: Callable[[str, str], State],
     ladder_states: dict[str, Callable[[], State]],
     train_metrics: dict[str, Any],
     sweep_journal: str,
@@ -44,32 +47,26 @@ def sweep_ladders(
         ValueError: `train` was run on another split or other images, or no trial was completed.
     """
     from mammo_pipeline.mammo.digest import digest_data, refuse_other_data
-    from mammo_pipeline.mammo.ladder.lessons import gather_lessons
     from mammo_pipeline.mammo.ladder.space import find_given
-    from mammo_pipeline.pipelines.sweep.search import (
-        list_trials,
-        member_key,
-        search_ladders,
-        study_name,
-    )
+    from mammo_pipeline.pipelines.sweep import search
     from mammo_pipeline.tracking import child_run
 
     version = digest_data(cohort, store.index)
     refuse_other_data(train_metrics["data_version"], version, "train")
-    code = digest_code("mammo_pipeline.mammo.ladder.climb")
-    lessons = gather_lessons(train, store.pixels, store.index, cohort, patches, code)
-    given = {name: ladder_states[name]() for name in find_given(train, parameters.start_from)}
-    name = study_name(train, parameters, lessons, given)
+    ladder = train.choose()
+    lessons = take_lessons(ladder, store, cohort, patches, canvas_lesions, weight_files, cases=0)
+    given = {name: ladder_states[name]() for name in find_given(ladder, parameters.start_from)}
+    name = search.study_name(ladder, parameters, lessons, given)
     study = _open_study(sweep_journal, name, parameters)
-    search_ladders(study, train, parameters, lessons, given, sweep_checkpoints, child_run)
-    trials = pd.DataFrame(list_trials(study, parameters))
+    search.search_ladders(study, ladder, parameters, lessons, given, sweep_checkpoints, child_run)
+    trials = pd.DataFrame(search.list_trials(study, parameters))
     members = {
-        member: sweep_checkpoints[member_key(study, slot)]
+        member: sweep_checkpoints[search.member_key(study, slot)]
         for slot, member in zip(trials["trial"], trials["member"], strict=True)
         if member
     }
-    scores = score_members(train, members, lessons, parameters.score_batch)
-    metrics = {**summarize_sweep(trials, train), "data_version": version}
+    scores = score_members(ladder, members, lessons, parameters.score_batch)
+    metrics = {**summarize_sweep(trials, ladder), "data_version": version}
     log.info(_closing(trials, metrics))
     return members, trials, scores, metrics
 
@@ -93,13 +90,13 @@ def _open_study(journal: str, name: str, parameters: SweepParameters) -> optuna.
 
 
 def score_members(
-    train: TrainParameters, members: dict[str, State], lessons: Lessons, batch: int
+    ladder: Ladder, members: dict[str, State], lessons: Lessons, batch: int
 ) -> pd.DataFrame:
     """Returns image_id and one column of image logits a member, on the tune side."""
     from mammo_pipeline.mammo.networks.predict import member_logits
 
     _, tune = lessons.examples["images"]
-    network = train.network.model_dump(mode="json")
+    network = ladder.network.model_dump(mode="json")
     columns = {
         name: member_logits(network, weights, lessons.pixels, tune.positions, batch)
         for name, weights in members.items()
@@ -107,7 +104,7 @@ def score_members(
     return pd.DataFrame({"image_id": tune.image_ids, **columns})
 
 
-def summarize_sweep(trials: pd.DataFrame, train: TrainParameters) -> dict[str, Any]:
+def summarize_sweep(trials: pd.DataFrame, ladder: Ladder) -> dict[str, Any]:
     """Returns the best trial, how many ended how, and the network of the members.
 
     Raises:
@@ -128,7 +125,7 @@ def summarize_sweep(trials: pd.DataFrame, train: TrainParameters) -> dict[str, A
         "pruned": int((trials["state"] == "PRUNED").sum()),
         "diverged": int((trials["state"] == "FAIL").sum()),
         "seconds": round(float(trials["seconds"].sum()), 1),
-        "network": train.network.model_dump(mode="json"),
+        "network": ladder.network.model_dump(mode="json"),
     }
 
 

@@ -15,6 +15,8 @@ def create_pipeline() -> Pipeline:
                     "store",
                     "cohort",
                     "patches",
+                    "canvas_lesions",
+                    "weight_files",
                     "ladder_states",
                     "train_metrics",
                     "sweep_journal",

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from mammo_pipeline.mammo.digest import digest_arrays
 from mammo_pipeline.mammo.ladder.climb import climb_ladder, stage_key
-from mammo_pipeline.mammo.ladder.fit import DivergedError
+from mammo_pipeline.mammo.ladder.course import DivergedError, Listener
 from mammo_pipeline.mammo.ladder.lessons import Lessons
 from mammo_pipeline.mammo.ladder.restore import State, select_weights
+from mammo_pipeline.mammo.ladder.settings import Wiring
 from mammo_pipeline.mammo.ladder.space import Search, check_declared, write_values
 from mammo_pipeline.mammo.ladder.stages import Ladder
 
@@ -142,13 +143,13 @@ def _run_trial(
 
     trial = _ask_trial(study, slot, declared, search)
     values = {r.path: trial.suggest_float(r.path, r.low, r.high, log=r.log) for r in search.ranges}
-    proposed = write_values(ladder, values).model_copy(update={"seed": ladder.seed + slot})
+    changes = {"seed": ladder.seed + slot, "wiring": Wiring(check=False)}
+    proposed = write_values(ladder, values).model_copy(update=changes)
     began, state, auc = time.perf_counter(), optuna.trial.TrialState.COMPLETE, None
     try:
         with open_run(f"trial {slot}", values, {"optuna.study": study.study_name}) as run:
-            climb = climb_ladder(
-                proposed, lessons, {}, given=given, on_epoch=_follow(trial, proposed, run)
-            )
+            listener = Listener(epoch=_follow(trial, proposed, run))
+            climb = climb_ladder(proposed, lessons, {}, given=given, listener=listener)
             last = list(proposed.stages)[-1]
             members[member_key(study, slot)] = select_weights(climb.states[last])
             auc = climb.history[-1]["tune_auc"]
