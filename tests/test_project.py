@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,11 @@ def test_every_telemetry_is_off():
         assert name in (SOURCE / "__init__.py").read_text()
         assert name in (ROOT / "Makefile").read_text()
     assert yaml.safe_load((ROOT / ".telemetry").read_text()) == {"consent": False}
+
+
+def test_the_plain_suite_leaves_out_the_slow_campaigns():
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    assert "-m 'not slow'" in tools["pytest"]["ini_options"]["addopts"]
 
 
 def test_data_and_runs_never_enter_git():

@@ -63,7 +63,6 @@ def test_jax_climbs_the_same_ladder_where_there_is_no_tensorflow(one, tmp_path):
     assert found.keys() == one.keys()
     assert {p: v.shape for p, v in found.items()} == {p: v.shape for p, v in one.items()}
     assert found["losses"][3] < 0.9 * found["losses"][0]
-    print(found["losses"], one["losses"], found["aucs"], one["aucs"])
 
 
 def test_two_devices_learn_what_one_does(one, tmp_path):
@@ -72,6 +71,7 @@ def test_two_devices_learn_what_one_does(one, tmp_path):
     assert_same_course(read(tmp_path / "two.npz"), one)
 
 
+@pytest.mark.slow
 def test_two_workers_learn_what_one_does_and_only_the_chief_writes(one, tmp_path):
     with socket.socket() as first, socket.socket() as second:
         first.bind(("127.0.0.1", 0))
@@ -94,5 +94,5 @@ def test_two_workers_learn_what_one_does_and_only_the_chief_writes(one, tmp_path
     finish(*programs)
     for number in (0, 1):
         assert_same_course(read(tmp_path / f"worker{number}.npz"), one)
-    assert len(list((tmp_path / "checkpoints0").iterdir())) == 4
+    assert len(list((tmp_path / "checkpoints0").iterdir())) == 2
     assert list((tmp_path / "checkpoints1").iterdir()) == []

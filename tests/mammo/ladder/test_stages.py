@@ -91,3 +91,20 @@ def test_a_wrong_stage_name_is_an_error_that_lists_the_stages():
 def test_a_ladder_survives_being_written_and_read(mode):
     ladder = make_ladder(execution={"precision": "bfloat16"})
     assert Ladder.model_validate(ladder.model_dump(mode=mode)) == ladder
+
+
+@pytest.mark.parametrize(
+    "schedule", [{"kind": "steps", "drop_after": [1, 3]}, {"warmup_epochs": 3.0}]
+)
+def test_a_schedule_beyond_the_stage_is_refused(schedule):
+    make_ladder(image_adam={"epochs": 4, "schedule": schedule})
+    with pytest.raises(ValueError, match="image_adam has 3 epochs.*must lie inside"):
+        make_ladder(image_adam={"epochs": 3, "schedule": schedule})
+
+
+@pytest.mark.parametrize(("accumulate", "xla"), [(2, False), (1, True)])
+def test_statistics_shared_over_devices_go_with_whole_plain_batches(accumulate, xla):
+    execution = {"devices": "mirrored", "norm": "synchronized"}
+    make_ladder(execution=execution)
+    with pytest.raises(ValueError, match=r"patch_adam: norm: synchronized .* per_replica"):
+        make_ladder(execution={**execution, "xla": xla}, patch_adam={"accumulate": accumulate})

@@ -170,6 +170,8 @@ class Ladder(Parameters):
                 )
             if stage.start in earlier:
                 _refuse_a_false_step(stage, earlier[stage.start])
+            _refuse_late_changes(stage)
+            _refuse_shared_norm_in_parts(stage, self.execution)
             earlier[stage.name] = stage
         return self
 
@@ -189,6 +191,26 @@ def _refuse_a_false_step(stage: Stage, source: Stage) -> None:
         raise ValueError(
             f"stage {stage.name} mines with {source.name}, which learns {source.data}: only a "
             "patch net names what a place shows"
+        )
+
+
+def _refuse_late_changes(stage: Stage) -> None:
+    """Raises where a schedule speaks of epochs that the stage does not have."""
+    late = [epoch for epoch in stage.schedule.drop_after if epoch >= stage.epochs]
+    if late or stage.schedule.warmup_epochs >= stage.epochs:
+        raise ValueError(
+            f"stage {stage.name} has {stage.epochs} epochs, its schedule drops after {late} and "
+            f"warms up for {stage.schedule.warmup_epochs:g}: both must lie inside"
+        )
+
+
+def _refuse_shared_norm_in_parts(stage: Stage, execution: Execution) -> None:
+    """Raises where several devices would have to share statistics inside a loop of TensorFlow."""
+    shared = execution.norm == "synchronized" and execution.devices != "one"
+    if shared and stage.normalization == "batch" and (stage.accumulate > 1 or execution.xla):
+        raise ValueError(
+            f"stage {stage.name}: norm: synchronized over several devices works neither with "
+            f"accumulate (here {stage.accumulate}) nor with xla: take norm: per_replica"
         )
 
 

@@ -66,7 +66,7 @@ class Strategy:
         import tensorflow as tf
 
         if self.tensorflow is None:
-            return tf.convert_to_tensor(values)
+            return tf.convert_to_tensor(values) if is_loose(values) else _lend(values)
         each = len(values) // self.replicas
 
         def cut(context: Any) -> np.ndarray:
@@ -118,6 +118,18 @@ class Strategy:
 
 
 ONE = Strategy()
+
+
+def is_loose(values: np.ndarray) -> bool:
+    """Returns whether TensorFlow must copy an array: it wants whole 64-byte lines, in one piece."""
+    return not values.flags.c_contiguous or bool(values.ctypes.data % 64)
+
+
+def _lend(values: np.ndarray) -> Any:
+    """Returns a tensor that shares the array's memory, and keeps it alive."""
+    import tensorflow as tf
+
+    return tf.experimental.dlpack.from_dlpack(values.__dlpack__())
 
 
 def open_strategy(execution: Execution) -> Strategy:

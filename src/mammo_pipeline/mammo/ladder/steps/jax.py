@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -182,7 +182,14 @@ def layer_gradients(net: Net, rule: Rule, batch: Batch) -> dict[str, np.ndarray]
     held = _read(net)
     seeds = draw_seeds(batch.dropout_seed, len(find_seeds(net.model)))
     others = _set_seeds(net, held["others"], jax.numpy.asarray(seeds.astype(np.uint32)))
-    differentiate = jax.jit(partial(_differentiate, net, rule))
+    differentiate = _compile_gradients(net, rule)
     _, _, gradients = differentiate(held["trainable"], others, pack_batch(batch, 1))
     paths = [v.path for v in net.model.trainable_variables]
     return {path: np.asarray(g) for path, g in zip(paths, gradients, strict=True)}
+
+
+@lru_cache(maxsize=2)  # tracing anew costs seconds, and the checks of the wiring ask often
+def _compile_gradients(net: Net, rule: Rule) -> Any:
+    import jax
+
+    return jax.jit(partial(_differentiate, net, rule))
