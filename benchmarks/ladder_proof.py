@@ -15,7 +15,7 @@ import argparse
 import os
 import tempfile
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from ladder_variants import (
     FIRST,
     FULL,
     LAST,
+    OPENING,
     PATCHES,
     VARIANTS,
     equal_epochs,
@@ -53,22 +54,6 @@ from mammo_pipeline.pipelines.train.nodes import take_lessons
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/ladder_proof.md"
-
-
-OPENING = f"""\
-# What each stage of the ladder is worth
-
-Written by `python benchmarks/ladder_proof.py`, after `kedro run --env demo`.
-
-The winner's ladder in the sizes of the demo, and the same without one of its parts. An AUC is that
-of breasts, each scored by the mean logit of its images, on women whom no stage saw; nothing was
-chosen by it. The patch net has no such figure, for patches are drawn on train and tune only: its
-AUC, malignant patch or not, is that of tune after `{PATCHES}`. In brackets an interval by bootstrap
-of women, with the same draws for all figures and differences: what other women would change. What
-another seed changes is the range beside it. "Helps" and "harms" stand where the interval of the
-mean difference lies on one side of 0, "does not help" where it holds 0; of so many intervals one
-may miss 0 by chance. No figure here speaks of mammograms, of full size or of longer stages.
-"""
 
 
 @dataclass
@@ -105,19 +90,24 @@ class Line:
         return " | ".join([*cells, f"{min(values):{sign}.3f} to {max(values):{sign}.3f}"])
 
     def mean(self) -> np.ndarray:
-        return np.mean(self.seeds, axis=0)
+        """Returns the mean over seeds; of a replicate, over seeds drawn with replacement."""
+        values = np.stack(self.seeds)
+        count, repeats = len(values), values.shape[1] - 1
+        drawn = np.random.default_rng(0).integers(0, count, (count, repeats))
+        means = np.take_along_axis(values[:, 1:], drawn, axis=0).mean(axis=0)
+        return np.concatenate([[values[:, 0].mean()], means])
+
+    def holds(self, value: float) -> bool:
+        low, high = percentile_interval(self.mean()[1:], self.level)
+        assert low is not None and high is not None
+        return low <= value <= high
 
     def judge(self) -> str:
         """Returns what a difference says, and no more."""
-        low, high = percentile_interval(self.mean()[1:], self.level)
-        assert low is not None and high is not None
-        told = show_interval(self.mean(), self.level, "+")
+        rest = "helps" if self.mean()[0] > 0 else "harms"
+        word = "does not help" if self.holds(0.0) else rest
         above = f"above 0 in {sum(one[0] > 0 for one in self.seeds)} of {len(self.seeds)} seeds"
-        if low > 0:
-            return f"helps: {told}, {above}"
-        if high < 0:
-            return f"harms: {told}, {above}"
-        return f"does not help: {told} holds 0, {above}"
+        return f"{word}: {show_interval(self.mean(), self.level, '+')}, {above}"
 
 
 Lines = dict[tuple[str, str], Line]  # by variant and stage
@@ -126,10 +116,6 @@ Lines = dict[tuple[str, str], Line]  # by variant and stage
 def show_interval(values: np.ndarray, level: float, sign: str = "") -> str:
     low, high = percentile_interval(values[1:], level)
     return f"{values[0]:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
-
-
-def name_column(variant: str, stage: str, seed: int) -> str:
-    return f"{variant}|{stage}|{seed}"
 
 
 def open_demo() -> Any:
@@ -163,7 +149,7 @@ def add_climb(
     for name, state in climb.states.items():
         if ladder.stages[name].data == "images":
             logits = member_logits(network, select_weights(state), lessons.pixels, positions, 8)
-            results.images[name_column(variant, name, ladder.seed)] = logits
+            results.images[f"{variant}|{name}|{ladder.seed}"] = logits
     for row in climb.history:
         key = stage_key(ladder, row["stage"], lessons.digest)
         results.seconds[f"{key} {row['epoch']}"] = row["seconds"]
@@ -192,7 +178,7 @@ def find_lines(results: Results, seeds: list[int], rule: Any) -> tuple[Lines, st
     lines = {}
     for variant, stage in dict.fromkeys(tuple(name.split("|")[:2]) for name in names):
         if results.seeds[variant] >= set(seeds):
-            columns = [name_column(variant, stage, seed) for seed in seeds]
+            columns = [f"{variant}|{stage}|{seed}" for seed in seeds]
             lines[variant, stage] = Line([measured[name] for name in columns], rule.level)
     count = f"{len(breasts)} breasts, {int(breasts['cancer'].sum())} with cancer, of "
     count += f"{breasts['patient_id'].nunique()} women; {len(results.images)} images"
@@ -202,23 +188,23 @@ def find_lines(results: Results, seeds: list[int], rule: Any) -> tuple[Lines, st
 def tell_facts(base: Ladder, as_long: int, options: argparse.Namespace, data: str) -> list[str]:
     """Returns what the page says before any result, but for n and time."""
     lengths = ", ".join(f"`{name}` {stage.epochs}" for name, stage in base.stages.items())
-    names = ("mammo-pipeline", "keras", "tensorflow", "numpy")
+    names = ("mammo_pipeline", "keras", "tensorflow", "numpy")
+    versions = ", ".join(f"{name} {import_module(name).__version__}" for name in names)
     return [
         f"- seeds: {', '.join(map(str, options.seeds))}",
         f"- epochs: {lengths}; {as_long} of `{FIRST}` for equal computing",
         f"- data version: {data}; the phantoms of the demo",
-        f"- versions: {', '.join(f'{name} {version(name)}' for name in names)}; code of the ladder "
-        + digest_code("mammo_pipeline.mammo.ladder.climb"),
+        f"- versions: {versions}; code {digest_code('mammo_pipeline.mammo.ladder.climb')}",
     ]
 
 
 def tell_stages(lines: Lines, results: Results, seeds: list[int], head: str) -> list[str]:
     """Returns the table of the full ladder's stages, and what each adds to the one before."""
     tuned = [results.tune_auc[seed] for seed in seeds]
-    cells = " | ".join([*(f"{a:.3f}" for a in [*tuned, np.mean(tuned)])])
+    cells = " | ".join(f"{auc:.3f}" for auc in [*tuned, np.mean(tuned)])
     stages = [FIRST, AVERAGED, LAST]
     return [
-        *("## The ladder, stage by stage", "", f"| after stage {head}"),
+        *("## The ladder, stage by stage", "", f"| after stage{head}"),
         f"| `{PATCHES}`: tune, by patch | {cells} | {min(tuned):.3f} to {max(tuned):.3f} |",
         *(f"| `{stage}`: test, by breast | {lines[FULL, stage].show()} |" for stage in stages),
         "",
@@ -245,10 +231,12 @@ def tell_variants(lines: Lines, head: str) -> list[str]:
         others = [variant for variant in found if variant != FULL]
         rows = {v: found[v].show() for v in found}
         rows |= {f"full less: {v}": (found[FULL] - found[v]).show("+") for v in others}
-        told += [f"## Without a part, {when}", "", f"| test, by breast {head}"]
+        told += [f"## Without a part, {when}", "", f"| test, by breast{head}"]
         told += [*(f"| {name} | {cells} |" for name, cells in rows.items()), ""]
+        lost = [v for v in found if found[v].holds(0.5)]
         judged = {VARIANTS[v].part: (found[FULL] - found[v]).judge() for v in others}
-        told += [*(f"- {part} {verdict}." for part, verdict in judged.items()), ""]
+        told += [f"- {part} {verdict}." for part, verdict in judged.items()]
+        told += [*(f"- No better than chance, 0.5, can be told of: {v}." for v in lost), ""]
     return told
 
 
@@ -256,8 +244,8 @@ def write_page(results: Results, seeds: list[int], facts: list[str], rule: Any) 
     lines, count = find_lines(results, seeds, rule)
     missing = [variant for variant in VARIANTS if (variant, LAST) not in lines]
     minutes = sum(results.seconds.values()) / 60
-    head = " | ".join(["", *(f"seed {seed}" for seed in seeds), "mean", "range of seeds", "\n"])
-    head += "|" + "---|" * (len(seeds) + 3)
+    names = [*(f"seed {seed}" for seed in seeds), "mean", "range of seeds"]
+    head = f" | {' | '.join(names)} |\n|---|" + "---|" * len(names)
     page = [
         OPENING,
         *([f"**Partial: still without {'; '.join(missing)}.**", ""] if missing else []),
@@ -265,7 +253,7 @@ def write_page(results: Results, seeds: list[int], facts: list[str], rule: Any) 
         f"- test: {count}",
         f"- trained: {len(results.seconds)} epochs in {minutes:.0f} minutes on {os.cpu_count()} "
         "CPU cores that other programs used, too",
-        f"- intervals: {rule.level:.0%}, {rule.bootstrap_repeats} draws of women",
+        f"- intervals: {rule.level:.0%}, {rule.bootstrap_repeats} draws",
         "",
         *tell_stages(lines, results, seeds, head),
         *tell_variants(lines, head),

@@ -1,4 +1,4 @@
-"""The winner's ladder and what it is compared with in ladder_proof.py, as declarations."""
+"""The winner's ladder, what it is compared with, and how the page of ladder_proof.py begins."""
 
 from __future__ import annotations
 
@@ -9,6 +9,21 @@ import numpy as np
 from mammo_pipeline.mammo.ladder.stages import Ladder
 
 PATCHES, FIRST, AVERAGED, LAST = "patch_adam", "image_adam", "finetune_ema", "finetune_sgd"
+OPENING = f"""\
+# What each stage of the ladder is worth
+
+Written by `python benchmarks/ladder_proof.py`, after `kedro run --env demo`.
+
+The winner's ladder in the sizes of the demo, and the same without one of its parts. An AUC is that
+of breasts, each scored by the mean logit of its images, on women whom no stage saw; nothing was
+chosen by it. The patch net has no such figure, for patches are drawn on train and tune only: its
+AUC, malignant patch or not, is that of tune after `{PATCHES}`. In brackets an interval by
+bootstrap of women, for the mean also of seeds, with the same draws for all figures and differences.
+Three seeds are few, so that of the mean is rather too narrow. "Helps" and "harms" stand where the
+interval of the mean difference lies on one side of 0, "does not help" where it holds 0: a part may
+then still help less than the interval is wide. Of so many intervals one may miss 0 by chance. No
+figure here speaks of mammograms, of full size or of longer stages.
+"""
 AS_LONG = "as long as the patches"
 SCRATCH: dict[str, Any] = {"start": "scratch", "restore": [], "normalization": "batch"}
 WEIGHTS: dict[str, Any] = {"restore": ["weights"]}

@@ -29,6 +29,13 @@ def test_heights_far_apart_are_drawn_by_their_logarithm(heights, log):
     assert ({"1", "10", "100"} <= set(ticks)) == log
 
 
+def test_heights_that_hardly_differ_are_written_whole():
+    svg = lines_by_epoch([1, 2], {"norm": [28.9740, 28.9757]}, "norm", "Norm")
+    heights = re.findall(r">([+e\d.]+)</text>", svg)
+    assert not [text for text in heights if "e" in text]
+    assert "28.9750" in heights
+
+
 def test_a_share_begins_at_zero():
     svg = lines_by_epoch([1, 2], {"wait": [0.4, 0.5]}, "share", "Wait", from_zero=True)
     assert re.search(r">0\.0+</", svg)

@@ -140,6 +140,11 @@ def test_sentences_keep_room_in_a_narrow_frame(report):
     assert '<td class="prose">area' in render_page(report)
 
 
+def test_words_are_not_broken_at_each_space_in_a_narrow_frame(report):
+    report["sections"][0]["table"]["rows"] = [["a", 1, "as they come"], ["b", 2, "weights of it"]]
+    assert '<td class="wordy">as they come' in render_page(report)
+
+
 def test_an_undefined_figure_shows_its_reason_in_the_table():
     cell = show_cell({"value": None, "low": None, "high": None, "reason": "no <positive>"})
     assert cell == '<span class="undefined">no &lt;positive&gt;</span>'

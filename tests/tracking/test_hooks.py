@@ -137,6 +137,33 @@ def test_a_room_that_is_not_listed_opens_no_run(project):
     assert client.get_experiment_by_name("unit") is None
 
 
+def test_a_worker_that_is_not_the_chief_opens_no_run(project, monkeypatch):
+    cluster = {"worker": ["one:1", "two:1"]}
+    task = {"type": "worker", "index": 1}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+
+    def work(parameters):
+        assert active_run() is None
+        return {"auc": 1.0}, {}, {}
+
+    assert run_pipeline(project, work).get_experiment_by_name("unit") is None
+
+
+def test_of_alternatives_the_chosen_one_alone_is_kept():
+    train = {
+        "ladder": "mine",
+        "ladders": {"mine": {"stages": {"one": {"batch": 8}}}, "other": {"stages": {}}},
+        "seeds": {"one": 1},
+        "seed": 3,
+    }
+    assert select_parameters({"train": train}, {"params:train"}) == {
+        "train.ladder": "mine",
+        "train.ladders.mine.stages.one.batch": 8,
+        "train.seeds.one": 1,
+        "train.seed": 3,
+    }
+
+
 def test_importing_the_hooks_imports_no_mlflow():
     code = "import sys, mammo_pipeline.tracking; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -46,8 +46,11 @@ def lines_by_epoch(
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_locator(NullLocator())
-        elif from_zero:
-            axes.set_ylim(0, None)
+        else:
+            # Else matplotlib may write 28.974 as 0.004 below a small "+2.897e1".
+            axes.ticklabel_format(axis="y", useOffset=False)
+            if from_zero:
+                axes.set_ylim(0, None)
         if len(curves) > 1:
             figure.legend(loc="outside upper left", ncols=len(curves), fontsize=8)
         return write_svg(figure, title)

@@ -92,6 +92,7 @@ def _template() -> Any:
         "inline_svg": inline_svg,
         "is_number": is_number_column,
         "is_prose": is_prose_column,
+        "is_wordy": is_wordy_column,
         "is_narrow": is_narrow_table,
     }
     source = files("mammo_pipeline.reporting").joinpath("page.html").read_text("utf-8")
@@ -169,6 +170,12 @@ def is_prose_column(table: Mapping[str, Any], column: int) -> bool:
     """Returns whether a column holds sentences, which need room even in a narrow frame."""
     cells = [row[column] for row in table["rows"]]
     return any(isinstance(cell, str) and len(cell) > 32 for cell in cells)
+
+
+def is_wordy_column(table: Mapping[str, Any], column: int) -> bool:
+    """Returns whether a column holds some words, which a narrow frame would break at each space."""
+    cells = [row[column] for row in table["rows"]]
+    return any(isinstance(cell, str) and len(cell) > 12 and " " in cell for cell in cells)
 
 
 def is_narrow_table(table: Mapping[str, Any]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import getpass
 import hashlib
+import logging
+import os
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ from mammo_pipeline.tracking.server import (
     open_store,
     read_config,
 )
+from mammo_pipeline.tracking.workers import is_chief
+
+logger = logging.getLogger(__name__)
 
 
 class TrackingHooks:
@@ -28,7 +33,8 @@ class TrackingHooks:
 
     A catalog entry says what MLflow gets: `metadata: {mlflow: metrics}` for a JSON of figures,
     `metadata: {mlflow: artifact}` for a file. Parameters are logged for the rooms that run, never
-    globals or paths. Of an error only the type and the node are kept.
+    globals or paths. Of an error only the type and the node are kept. Of several machines that
+    train together the chief alone keeps a run.
     """
 
     def __init__(self) -> None:
@@ -48,6 +54,9 @@ class TrackingHooks:
         """Opens the run with its parameters and tags, or stops here when MLflow is away."""
         names = run_params.get("pipeline_names") or ["__default__"]
         if self._config is None or not set(names) & set(self._config.pipelines):
+            return
+        if not is_chief(os.environ.get("TF_CONFIG")):
+            logger.info("this worker opens no MLflow run: TF_CONFIG names another as the chief")
             return
         root = Path(self._context.project_path)
         uri, client = open_store(root, self._config)
@@ -116,12 +125,35 @@ def name_run(pipelines: list[str]) -> str:
 def select_parameters(parameters: dict[str, Any], inputs: set[str]) -> dict[str, Any]:
     """Returns the parameters of the rooms that `inputs` names, flattened.
 
+    Of a table of alternatives only the chosen one is kept: see `drop_unchosen`.
+
     >>> select_parameters({"train": {"epochs": 5}, "sweep": {"n": 2}}, {"params:train", "images"})
     {'train.epochs': 5}
     """
     marks = [name.removeprefix("params:") for name in inputs if name.startswith("params:")]
     rooms = sorted({mark.split(".")[0] for mark in marks})
-    return flatten({room: parameters[room] for room in rooms if room in parameters})
+    return flatten({room: drop_unchosen(parameters[room]) for room in rooms if room in parameters})
+
+
+def drop_unchosen(room: Any) -> Any:
+    """Returns a room's parameters without the alternatives that are declared and not chosen.
+
+    The choice stands in the singular beside the table in the plural, as `ladder` beside `ladders`
+    and `sampling` beside `samplings`.
+
+    >>> drop_unchosen({"rate": "a", "rates": {"a": {"low": 1}, "b": {"low": 2}}})
+    {'rate': 'a', 'rates': {'a': {'low': 1}}}
+    """
+    values = room.model_dump() if hasattr(room, "model_dump") else room
+    if not isinstance(values, dict):
+        return values
+    tables = {f"{name}s": choice for name, choice in values.items() if isinstance(choice, str)}
+    chosen = {
+        name: {tables[name]: table[tables[name]]}
+        for name, table in values.items()
+        if isinstance(table, dict) and tables.get(name) in table
+    }
+    return values | chosen
 
 
 def select_figures(record: dict[str, Any]) -> dict[str, float]:

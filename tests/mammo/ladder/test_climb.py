@@ -146,6 +146,14 @@ def test_a_climb_killed_inside_an_epoch_goes_on_there_and_ends_the_same(lessons,
     assert not [key for key in kept if ".running_" in key]
 
 
+def test_a_kill_right_after_the_last_write_leaves_nothing_behind(lessons, climb, checkpoints):
+    kept = dict(checkpoints)
+    first = next(iter(kept))
+    kept[f"{first}.running_1"] = {}
+    climb_ladder(LADDER, lessons, kept)
+    assert kept.keys() == checkpoints.keys()
+
+
 def test_the_batch_of_a_step_that_diverged_is_kept(lessons):
     ladder = make_ladder(patch_adam={"learning_rate": 1e30})
     kept = {}

@@ -98,7 +98,7 @@ def test_a_ladder_survives_being_written_and_read(mode):
 )
 def test_a_schedule_beyond_the_stage_is_refused(schedule):
     make_ladder(image_adam={"epochs": 4, "schedule": schedule})
-    with pytest.raises(ValueError, match="image_adam has 3 epochs.*must lie inside"):
+    with pytest.raises(ValueError, match=r"image_adam has 3 epochs.*must lie inside"):
         make_ladder(image_adam={"epochs": 3, "schedule": schedule})
 
 

@@ -119,6 +119,7 @@ def test_every_stage_is_told_as_it_was_declared_and_climbed():
 
 def test_settings_that_are_on_are_told_and_others_are_not():
     changes = {
+        "epochs": 6,
         "optimizer": {"name": "nadam", "weight_decay": 0.01, "decay": "l2", "clip_norm": 1.0},
         "schedule": {"kind": "steps", "drop_after": [3, 5]},
         "balance": {"classes": True, "weights": True},
@@ -160,6 +161,12 @@ def test_the_feed_is_told_without_the_epoch_that_warms_it_up():
     rows = made.make_history("patch_adam", 3)
     rows[0]["feed_wait_share"] = 0.9
     assert stage_tables._tell_cost(rows)[4] == 1.0
+
+
+def test_a_seed_is_written_as_it_is_typed():
+    facts = write("sound")[0]
+    facts = make_short(ladder={**facts.ladder, "seed": 20260121})
+    assert page.list_facts(facts)["seed"] == "20260121"
 
 
 def test_every_layer_is_there_but_folded():
@@ -250,7 +257,7 @@ def test_the_rooms_outputs_as_files_hold_them_become_the_same_facts():
             "wiring": described["wiring"],
         }
     )
-    views = {name: (lambda own=own: own) for name, own in facts.views.items()}
+    views = {name: (lambda own=own: own) for name, own in sorted(facts.views.items())}
     found = room_facts.gather_facts(
         *(pd.DataFrame(rows) for rows in (facts.history, facts.restore, facts.wiring)),
         *(pd.DataFrame(columns=["stage"]), views, {}, parameters),
@@ -259,4 +266,5 @@ def test_the_rooms_outputs_as_files_hold_them_become_the_same_facts():
     assert found.history == facts.history
     assert found.tune["patch_adam"]["value"] == facts.tune["patch_adam"]["value"]
     assert found.stages == facts.stages
+    assert list(found.tune) == list(SMALL), "in the order of the ladder, not of the files"
     assert found.troubles == facts.troubles

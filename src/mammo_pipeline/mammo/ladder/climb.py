@@ -96,11 +96,11 @@ def climb_ladder(
         if key not in checkpoints:
             left = climb_stage(ladder, stage, lessons, done, notes, key, listener, strategy)
             notes[key] = left
-            clear_progress(notes, key)
-            strategy.barrier()
         else:
             left = checkpoints[key]
             listener.found(stage.name, json.loads(str(left[RECORD]))["history"])
+        clear_progress(notes, key)  # also what a kill right after the last write left
+        strategy.barrier()
         done[stage.name] = _add_stage(climb, stage.name, left)
     return climb
 

@@ -71,7 +71,7 @@ def gather_facts(
 
     ladder = parameters.choose()
     history = list_rows(ladder_history)
-    views = {name: read() for name, read in training_views.items() if name in ladder.stages}
+    views = {name: training_views[name]() for name in ladder.stages if name in training_views}
     return TrainingFacts(
         name=parameters.ladder,
         ladder=ladder.model_dump(mode="json"),

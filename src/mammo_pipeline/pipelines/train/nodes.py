@@ -92,13 +92,19 @@ def take_lessons(
     weight_files: Callable[[str, str], State],
     cases: int,
 ) -> Lessons:
-    """Returns what a ladder may learn from, out of the room's tables: see `gather_lessons`."""
+    """Returns what a ladder may learn from, out of the room's tables: see `gather_lessons`.
+
+    The backend of Keras counts as code: what one has begun, another would not go on to the bit.
+    """
+    import keras
+
     from mammo_pipeline.mammo.ladder.lessons import gather_lessons
 
+    code = digest_code("mammo_pipeline.mammo.ladder.climb")
     return gather_lessons(
         ladder,
         *(store.pixels, store.index, cohort, patches, canvas_lesions),
-        code=digest_code("mammo_pipeline.mammo.ladder.climb"),
+        code=f"{code}-{keras.backend.backend()}",
         read_weights=lambda file: weight_files(file.name, file.sha256),
         cases=cases,
     )

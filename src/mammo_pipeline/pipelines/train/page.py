@@ -120,10 +120,10 @@ def list_facts(facts: TrainingFacts) -> dict[str, Any]:
         "seconds": round(sum(row["seconds"] for row in facts.history)),
         f"tune AUC after {last}": facts.tune.get(last) or {"value": None},
         "most memory, MB": None if fullest is None else round(fullest["memory_mb"]),
-        "measured of": "–" if fullest is None else fullest["memory_of"],
+        "memory measured of": "–" if fullest is None else fullest["memory_of"],
         "devices": execution["devices"],
         "precision": execution["precision"],
-        "seed": facts.ladder["seed"],
+        "seed": str(facts.ladder["seed"]),  # a name, not an amount
     }
 
 

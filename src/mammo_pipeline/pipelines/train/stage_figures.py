@@ -43,11 +43,20 @@ def show_curves(facts: TrainingFacts, stage: str) -> Section | None:
             draw("weight norm", norm="weight_norm"),
             draw("feed wait, share", share="feed_wait_share"),
         ],
-        "caption": f"{len(rows)} epochs of {round(_column(rows, 'steps').mean())} steps; "
+        "caption": f"{count_epochs(rows)} of {round(_column(rows, 'steps').mean())} steps; "
         f"{round(_column(rows, 'spikes').sum())} steps whose loss is a spike. Smoothed: "
         "exponential mean over the epochs so far. Gradient: over the steps of an epoch, before any "
         "clipping. The tune AUC is of the weights that the stage would keep.",
     }
+
+
+def count_epochs(rows: list[Row]) -> str:
+    """Returns how many epochs there are, in words.
+
+    >>> count_epochs([{}]), count_epochs([{}, {}])
+    ('1 epoch', '2 epochs')
+    """
+    return f"{len(rows)} epoch{'s' * (len(rows) != 1)}"
 
 
 def _column(rows: list[Row], name: str) -> np.ndarray:
@@ -131,9 +140,10 @@ def show_heatmaps(facts: TrainingFacts, stage: str) -> Section | None:
     return {
         "title": f"{stage}: where it looks",
         "image": image_grid(pictures, captions, COLUMNS, CELL_PX),
-        "caption": "The same images of `tune` after every stage, each beside the net's log odds of "
-        f"malignant at every place: dark is {HEAT_LIMITS[0]:g} or less, bright yellow "
-        f"{HEAT_LIMITS[1]:g} or more. Blue: known lesions. Score: {_name_score(facts, stage)}.",
+        "caption": "The same images of the tune side after every stage, each beside the net's log "
+        f"odds of malignant at every place: dark is {HEAT_LIMITS[0]:g} or less, bright yellow "
+        f"{HEAT_LIMITS[1]:g} or more; at a margin without colour no place has its middle. Blue: "
+        f"known lesions. Score: {_name_score(facts, stage)}.",
         "table": _tabulate_cases(views),
     }
 

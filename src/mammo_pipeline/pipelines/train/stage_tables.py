@@ -230,7 +230,7 @@ def _tell_cost(rows: list[Row]) -> list[Any]:
         return [0, *([None] * 6)]
     return [
         len(rows),
-        round(sum(row["seconds"] for row in rows), 1),
+        round(sum(row["seconds"] for row in rows)),
         *(median(row[name] for row in rows) for name in ("images_per_second", "step_ms")),
         round(100 * median(row["feed_wait_share"] for row in rows[1:] or rows), 2),
         rows[-1]["memory_mb"],
@@ -251,8 +251,8 @@ def show_mined(facts: TrainingFacts) -> Section:
         told = [median(sure), max(sure)] if sure else [None, None]
         rows.append([name, len(own), len({row["image_id"] for row in own}), *told])
     return section | {
-        "text": "Background of `train` that the net before took for a lesion; the stage learned "
-        "from it as background.",
+        "text": "Background of the train side that the net before took for a lesion; the stage "
+        "learned from it as background.",
         "table": {
             "columns": ["stage", "patches", "images", "median probability", "highest"],
             "rows": rows,

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from mammo_pipeline.mammo.ladder.overfit import KNOWN_LOSS
 from mammo_pipeline.pipelines.train.facts import Row, TrainingFacts
 
 Section = dict[str, Any]
 
 VERDICTS = ("learns", "wakes up", "frozen", "no weights", "silent", "dead")
-STATES = {"learns": "passed", "wakes up": "passed", "silent": "warn", "dead": "failed"}
+STATES = {
+    **{"learns": "passed", "wakes up": "passed", "silent": "warn", "dead": "failed"},
+    **{"frozen": "info", "no weights": "info"},
+}
 ACTIONS = ("restored", "new", "restarted", "from_weights", "dropped")
 KINDS = {
     "weight": "weights",
@@ -48,8 +52,8 @@ def show_wiring(facts: TrainingFacts) -> Section:
                 "caption": "One batch learned by heart",
                 "columns": ["stage", "steps", "loss before", "loss after", "ratio", "learned"],
                 "rows": [[name, *_tell_batch(rows)] for name, rows in checked.items()],
-                "note": f"The ratio must fall below {ratio:g}. Then the net was put back to the "
-                "bit.",
+                "note": f"The ratio must fall below {ratio:g}, or the loss below {KNOWN_LOSS:g}, "
+                "at one of three rates; the best is shown. Then the net was put back to the bit.",
             },
             *(_list_layers(name, rows) for name, rows in checked.items()),
         ]
@@ -82,8 +86,7 @@ def _list_layers(name: str, rows: list[Row]) -> dict[str, Any]:
 
 def _tell_layer(row: Row) -> list[Any]:
     figures = ["activation_mean", "activation_std", "zero_share", "gradient_norm"]
-    state = STATES.get(row["verdict"])
-    told = {"state": state, "text": row["verdict"]} if state else row["verdict"]
+    told = {"state": STATES[row["verdict"]], "text": row["verdict"]}
     weights = int(row["weights"] or 0)
     cells = [row[name] for name in (*figures, "gradient_norm_after")]
     return [row["layer"], row["kind"], weights, *cells, told]
