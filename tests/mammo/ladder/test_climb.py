@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mammo_pipeline.datasets.arrays import CheckpointMapping
+from mammo_pipeline.mammo.ladder import strategy
 from mammo_pipeline.mammo.ladder.climb import Climb, ReadOnly, climb_ladder, stage_key
 from mammo_pipeline.mammo.ladder.course import DivergedError, Listener
 from mammo_pipeline.mammo.ladder.lessons import Lessons
@@ -174,6 +176,11 @@ def test_a_worker_that_is_not_the_chief_reads_and_never_writes():
     assert "other" not in mapping
 
 
+def test_a_worker_asks_for_a_damaged_checkpoint_without_reading_it(tmp_path):
+    (tmp_path / "stage.running_0.npz").write_bytes(b"damaged")
+    assert "stage.running_0" in ReadOnly(CheckpointMapping(tmp_path))
+
+
 def test_the_wiring_is_checked_before_every_stage_and_moves_no_bit(lessons, climb):
     checked = {row["stage"] for row in climb.wiring}
     assert checked == set(LADDER.stages)
@@ -227,3 +234,11 @@ def test_a_checkpoint_is_found_only_by_what_it_depends_on(change, same):
     keys = {stage_key(ladder, "image_adam", "data") for ladder in (declared, changed)}
     assert (len(keys) == 1) is same
     assert stage_key(declared, "image_adam", "other data") not in keys
+
+
+def test_what_more_devices_trained_is_another_checkpoint(monkeypatch):
+    mirrored = make_ladder(execution={"devices": "mirrored"})
+    monkeypatch.setattr(strategy, "_open_once", lambda devices: strategy.Strategy(replicas=2))
+    two = stage_key(mirrored, "image_adam", "data")
+    monkeypatch.setattr(strategy, "_open_once", lambda devices: strategy.Strategy(replicas=4))
+    assert stage_key(mirrored, "image_adam", "data") != two

@@ -107,7 +107,7 @@ def test_a_stage_that_stops_after_any_step_ends_with_the_same_bits(images, when)
     assert untimed(rest) == untimed(history)
 
 
-def test_it_is_written_down_inside_an_epoch_and_not_after_its_last_step(images):
+def test_it_is_written_down_after_every_step_and_once_at_the_end(images):
     ladder = make_ladder(execution={"checkpoint_seconds": 0}, image_adam={"examples_per_epoch": 24})
     kept: list[Progress] = []
     fit_stage(begin(ladder, "image_adam", images), None, kept.append)

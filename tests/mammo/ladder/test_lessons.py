@@ -53,6 +53,17 @@ def test_patches_of_another_split_are_refused():
         gather(swap=True)
 
 
+@pytest.mark.parametrize("side", ["train", "tune"])
+@pytest.mark.parametrize("classes", [2, 5])
+def test_patches_of_one_kind_alone_are_refused_before_an_epoch_is_spent(side, classes):
+    store, cohort, lesions = make_study()
+    patches = draw_toy_patches(store, cohort, lesions)
+    benign = patches[(patches["side"] != side) | (patches["label"] < 3)]
+    tables = (store.pixels, store.index, cohort, benign, lesions)
+    with pytest.raises(ValueError, match=rf"side {side} has \d+ patches of which 0 malignant"):
+        gather_lessons(make_ladder(network={"classes": classes}), *tables, code="code")
+
+
 @pytest.mark.parametrize("classes", [2, 3, 5])
 def test_the_net_learns_as_many_classes_as_it_has(classes):
     train, _ = gather(make_ladder(network={"classes": classes})).examples["patches"]

@@ -7,11 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
-from mammo_pipeline.mammo.ladder.climb import climb_ladder
+from mammo_pipeline.datasets.arrays import CheckpointMapping
+from mammo_pipeline.mammo.ladder import rung
+from mammo_pipeline.mammo.ladder.climb import ReadOnly, climb_ladder
 from mammo_pipeline.mammo.ladder.examples import Examples, read_windows
 from mammo_pipeline.mammo.ladder.mining import MINED_COLUMNS, add_negatives, mine_negatives
 from mammo_pipeline.mammo.ladder.stages import Ladder
+from mammo_pipeline.mammo.ladder.strategy import ONE, Strategy
 from mammo_pipeline.mammo.patches.overlap import most_overlap
 from toy_study import make_ladder, make_lessons
 
@@ -51,7 +55,12 @@ def make_mining_ladder(**rule: float) -> Ladder:
 
 
 def find(
-    spots: dict[str, tuple[int, int]], labels: list[int], lesions: dict, **rule
+    spots: dict[str, tuple[int, int]],
+    labels: list[int],
+    lesions: dict,
+    pathology: str = "malignant",
+    loss: str = "one_against_rest",
+    **rule,
 ) -> pd.DataFrame:
     """What is mined from grey images with a bright spot each."""
     ladder = make_mining_ladder(**rule)
@@ -71,9 +80,9 @@ def find(
     boxes = pd.DataFrame(
         [{"image_id": n, **dict(zip(BOX, box, strict=True))} for n, box in lesions.items()],
         columns=["image_id", *BOX],
-    )
+    ).assign(pathology=pathology)
     stage = ladder.stages["patch_hard"]
-    return mine_negatives(SpotNet(), ladder.network, stage, pixels, images, boxes)
+    return mine_negatives(SpotNet(), ladder.network, stage, loss, pixels, images, boxes)
 
 
 def test_a_bright_spot_of_a_healthy_breast_is_found_where_it_is():
@@ -98,6 +107,21 @@ def test_a_lesion_is_no_hard_negative():
 
 def test_a_breast_with_cancer_and_no_box_gives_none():
     assert len(find({"image0": (30, 20)}, [1], {})) == 0
+
+
+def test_a_breast_with_cancer_whose_boxes_are_benign_gives_none():
+    spots, benign = {"image0": (30, 20)}, {"image0": (2, 2, 8, 8)}
+    assert len(find(spots, [0], benign, pathology="benign")) > 0
+    assert len(find(spots, [1], benign, pathology="benign")) == 0
+
+
+def test_probabilities_are_those_of_the_loss_that_the_net_was_trained_with():
+    spots, logit = {"image0": (30, 20)}, (60000 - 30000) / 5000
+    told = {loss: find(spots, [0], {}, loss=loss) for loss in ("one_against_rest", "softmax")}
+    # Of the four other classes each has the logit -9.
+    assert told["one_against_rest"]["probability"].max() == pytest.approx(expit(logit))
+    lesions = np.exp(logit) + 3 * np.exp(-9)
+    assert told["softmax"]["probability"].max() == pytest.approx(lesions / (lesions + np.exp(-9)))
 
 
 def test_only_peaks_above_the_rule_count():
@@ -156,3 +180,30 @@ def test_what_was_mined_is_not_mined_again(climbed, monkeypatch):
     left = {key: value for key, value in kept.items() if "patch_adam" in key or "mined" in key}
     again = climb_ladder(ladder, replace(lessons), left)
     assert again.mined == climb.mined
+
+
+def test_what_was_mined_can_be_kept_even_where_nothing_was(climbed, tmp_path):
+    _, lessons, _, climb = climbed
+    ladder, kept = make_mining_ladder(above=0.999999), CheckpointMapping(tmp_path)
+    done = {"patch_adam": climb.states["patch_adam"]}
+    asked = (ladder, ladder.stages["patch_hard"], lessons, done, kept, "key", ONE)
+    mined = rung._mine_once(*asked)
+    assert mined.empty and list(mined) == MINED_COLUMNS
+    assert rung._mine_once(*asked).equals(mined)
+    patches, _ = lessons.examples["patches"]
+    assert add_negatives(patches, mined).labels.tolist() == patches.labels.tolist()
+
+
+def test_a_worker_waits_for_what_the_chief_mined(climbed, monkeypatch):
+    ladder, lessons, kept, climb = climbed
+    (place,) = [key for key in kept if key.endswith(".mined")]
+    found: dict = {}
+
+    class Second(Strategy):
+        def barrier(self):
+            found[place] = kept[place]
+
+    monkeypatch.setattr(rung, "mine_negatives", None)
+    stage, key = ladder.stages["patch_hard"], place.removesuffix(".mined")
+    told = (ladder, stage, lessons, {}, ReadOnly(found), key, Second(worker=1, workers=2))
+    assert rung._mine_once(*told).to_dict("records") == climb.mined

@@ -102,3 +102,9 @@ def test_a_search_that_cannot_begin_is_refused(changes, message):
 def test_an_empty_range_is_refused():
     with pytest.raises(ValueError, match="low must be below high"):
         make_search(ranges=[{"path": RATE, "low": 0, "high": 1, "log": True}])
+
+
+def test_a_search_on_several_machines_is_refused():
+    ladder = make_ladder(execution={"devices": "multi_worker"})
+    with pytest.raises(ValueError, match="multi_worker would be written by every machine"):
+        check_declared(ladder, make_search())

@@ -29,6 +29,12 @@ MINING = {"per_image": 2, "above": 0.5, "overlap_most": 0.1}
         ("image_adam", {"keep": {"weights": "ema"}}, "keeps an ema, but takes none along"),
         ("patch_adam", {"balance": {"cancer_fraction": 0.5}}, "cancer_fraction is for images"),
         ("image_adam", {"balance": {"classes": True}}, "balance.classes is for patches"),
+        ("image_adam", {"batch": 1}, "cancer_fraction needs both outcomes in each batch"),
+        (
+            "patch_adam",
+            {"batch": 4, "balance": {"classes": True}},
+            "balances 5 classes in a batch of 4: take a batch of 5",
+        ),
         ("image_adam", {"learning_rat": 1.0}, "did you mean 'learning_rate'"),
         ("image_adam", {"loss": "softmax"}, "softmax is for the classes of patches"),
         ("image_adam", {"mine": MINING}, "only patches are mined"),

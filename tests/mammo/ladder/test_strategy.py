@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mammo_pipeline.mammo.ladder.settings import Execution
-from mammo_pipeline.mammo.ladder.strategy import Strategy, open_strategy
+from mammo_pipeline.mammo.ladder.strategy import open_strategy
 from toy_steps import collect_runs, run_apart
 
 Runs = dict[str, dict[str, np.ndarray]]
@@ -136,11 +136,6 @@ def test_one_device_needs_nothing():
     one.barrier()
     with one.scope():
         pass
-
-
-def test_workers_share_a_batch_without_rest_or_overlap():
-    shares = [Strategy(replicas=4, worker=w, workers=4).share(12) for w in range(4)]
-    assert [row for share in shares for row in range(12)[share]] == list(range(12))
 
 
 def test_a_missing_cluster_is_an_error_that_shows_one(monkeypatch):

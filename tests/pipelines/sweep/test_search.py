@@ -11,6 +11,7 @@ from mammo_pipeline.mammo.ladder.climb import climb_ladder
 from mammo_pipeline.mammo.ladder.lessons import Lessons
 from mammo_pipeline.mammo.ladder.space import Search
 from mammo_pipeline.pipelines.sweep.search import (
+    find_kept_auc,
     list_trials,
     member_key,
     search_ladders,
@@ -122,6 +123,14 @@ def test_the_first_trial_is_the_declared_ladder(lessons, patch_state):
         np.testing.assert_array_equal(value, declared.states["finetune_sgd"][path])
 
 
+def test_a_trial_is_judged_by_the_weights_that_its_member_has():
+    history = [{"stage": "a", "tune_auc": 0.99}]
+    history += [{"stage": "image_adam", "tune_auc": auc} for auc in (0.7, 0.9, 0.8)]
+    best = make_ladder(image_adam={"keep": {"epoch": "best"}}).stages["image_adam"]
+    assert find_kept_auc(best, history) == 0.9
+    assert find_kept_auc(LADDER.stages["image_adam"], history) == 0.8
+
+
 def test_a_lost_member_is_trained_again(lessons, patch_state):
     search = make_search(trials=2)
     study, members = make_study_of_trials(search, lessons, patch_state), {}
@@ -148,7 +157,7 @@ def test_a_diverged_trial_is_told_and_not_repeated(lessons, patch_state):
     run(search, lessons, patch_state, study, members, ladder=ladder)
     (row,) = list_trials(study, search)
     assert (row["state"], row["member"], members) == ("FAIL", "", {})
-    assert "the loss is" in row["reason"]
+    assert "the loss is" in row["reason"] and "kept as" not in row["reason"]
     assert run(search, lessons, patch_state, study, members, ladder=ladder) == []
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from mammo_pipeline.mammo.digest import digest_data
+from mammo_pipeline.mammo.ladder.mining import MINED_COLUMNS
 from mammo_pipeline.pipelines.train import nodes
 from mammo_pipeline.pipelines.train.nodes import train_ladder
 from mammo_pipeline.pipelines.train.parameters import TrainParameters
@@ -163,4 +164,4 @@ def test_parameters_are_checked_by_kedro_before_any_work():
 
 def test_a_study_without_hard_negatives_keeps_an_empty_table(trained):
     assert isinstance(trained["mined"], pd.DataFrame)
-    assert list(trained["mined"]) == nodes.MINED
+    assert list(trained["mined"]) == MINED_COLUMNS

@@ -44,12 +44,15 @@ class Climb:
 
 def stage_key(ladder: Ladder, name: str, digest: str) -> str:
     """Returns the name of a stage's checkpoint: it changes with all that the result depends on."""
+    from mammo_pipeline.mammo.ladder.strategy import open_strategy
+
     facts = {
         "version": __version__,
         "data": digest,
         "seed": ladder.seed,
         "network": ladder.network.model_dump(mode="json"),
         "execution": ladder.execution.model_dump(mode="json", exclude=SPEED_ONLY),
+        "replicas": open_strategy(ladder.execution).replicas,
         "wiring": ladder.wiring.model_dump(mode="json"),
         "rungs": [rung.model_dump(mode="json") for rung in find_rungs(ladder, name)],
     }
@@ -124,6 +127,10 @@ class ReadOnly(MutableMapping[str, State]):
 
     def __init__(self, checkpoints: MutableMapping[str, State]) -> None:
         self._checkpoints = checkpoints
+
+    def __contains__(self, key: object) -> bool:
+        """Returns whether there is one; it is not read, for it may be damaged or just removed."""
+        return key in self._checkpoints
 
     def __getitem__(self, key: str) -> State:
         return self._checkpoints[key]

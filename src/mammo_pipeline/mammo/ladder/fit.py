@@ -51,6 +51,8 @@ def fit_stage(
     while not is_over(stage, progress):
         progress = fit_epoch(course, progress, lambda stand: save(stand()) if due() else None)
         course.listener.epoch(progress.history[-1])
+        if due() and not is_over(stage, progress):
+            save(progress)
     save(progress)
     kept = progress.best if stage.keep.epoch == "best" else progress.state
     assert kept is not None

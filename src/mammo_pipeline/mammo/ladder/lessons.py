@@ -12,7 +12,7 @@ from mammo_pipeline.mammo.digest import digest_table
 from mammo_pipeline.mammo.ladder.examples import Examples, select_images, select_patches
 from mammo_pipeline.mammo.ladder.restore import State
 from mammo_pipeline.mammo.ladder.stages import Ladder, Stage, WeightFile
-from mammo_pipeline.mammo.patches.classes import merge_labels
+from mammo_pipeline.mammo.patches.classes import first_malignant, merge_labels
 
 COHORT_COLUMNS = ["image_id", "exam_id", "laterality", "side", "cancer"]
 
@@ -72,7 +72,7 @@ def gather_lessons(
 
     Raises:
         ValueError: The canvas or the patches are not the network's, a side has nothing to learn
-            from, or the patches were drawn on another split.
+            from or one outcome alone, or the patches were drawn on another split.
     """
     canvas = (int(pixels.shape[1]), int(pixels.shape[2]))
     if canvas != ladder.network.image_shape:
@@ -96,9 +96,20 @@ def gather_lessons(
 
 
 def _select_merged(patches: pd.DataFrame, side: str, ladder: Ladder) -> Examples:
-    """Returns the patches of one side with their classes merged to those of the network."""
-    found = select_patches(patches, side)
-    return replace(found, labels=merge_labels(found.labels, ladder.network.classes))
+    """Returns the patches of one side with their classes merged to those of the network.
+
+    Raises:
+        ValueError: None of them is malignant, or all are.
+    """
+    found, classes = select_patches(patches, side), ladder.network.classes
+    merged = replace(found, labels=merge_labels(found.labels, classes))
+    malignant = int((merged.labels >= first_malignant(classes)).sum())
+    if malignant in (0, len(merged.labels)):
+        raise ValueError(
+            f"side {side} has {len(merged.labels)} patches of which {malignant} malignant: "
+            "learning needs both, look at the lesions of that side and at the rules of `patches`"
+        )
+    return merged
 
 
 def _refuse_old_patches(patches: pd.DataFrame, cohort: pd.DataFrame, patch_px: int) -> None:

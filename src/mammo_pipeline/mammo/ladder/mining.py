@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 BOX = ["row_min", "column_min", "row_max", "column_max"]
 MINED_COLUMNS = ["stage", "image_id", "position", "row", "column", "probability"]
+# Said aloud, for an empty table knows no types, and a checkpoint takes no Python objects.
+NUMBERS = {"position": "int64", "row": "int64", "column": "int64", "probability": "float64"}
 
 
 def mine_negatives(
     model: keras.Model,
     network: Network,
     stage: Stage,
+    loss: str,
     pixels: np.ndarray,
     images: Examples,
     lesions: pd.DataFrame,
@@ -35,40 +38,43 @@ def mine_negatives(
 
     The patch net runs over the whole image. A peak of its heatmap counts where the probability of
     any lesion is above the rule's, and the patch there overlaps no known lesion. An image of a
-    breast with cancer and without a box gives none: the lesion may be anywhere in it.
+    breast with cancer and without a malignant box gives none: the cancer may be anywhere in it.
 
     Args:
         model: A patch net with the weights to mine with.
         network: Its description.
         stage: The stage that will learn from them; its `mine` is the rule.
+        loss: What the model's logits were trained with.
         pixels: The store, uint16 (images, rows, columns).
         images: Whole images of `train`.
-        lesions: image_id and box on the canvas, half-open.
+        lesions: image_id, pathology and box on the canvas, half-open.
     """
     rule = stage.mine
     assert rule is not None
     boxes = {str(name): part[BOX].to_numpy(float) for name, part in lesions.groupby("image_id")}
+    malignant = lesions[lesions["pathology"] == "malignant"]
+    located = set(malignant["image_id"].astype(str))
     rows: list[dict[str, Any]] = []
     for name, position, label in zip(
         images.image_ids, images.positions, images.labels, strict=True
     ):
-        own = boxes.get(str(name), np.empty((0, 4)))
-        if label and not len(own):
+        if label and str(name) not in located:
             continue
-        heat = _find_lesion_probability(model, pixels[int(position)], stage)
+        own = boxes.get(str(name), np.empty((0, 4)))
+        heat = _find_lesion_probability(model, pixels[int(position)], loss)
         found = _place(heat, own, network, rule, pixels.shape[1:])
         rows += [
             {"stage": stage.name, "image_id": name, "position": int(position), **place}
             for place in found
         ]
-    return pd.DataFrame(rows, columns=MINED_COLUMNS)
+    return pd.DataFrame(rows, columns=MINED_COLUMNS).astype(NUMBERS)
 
 
-def _find_lesion_probability(model: Any, picture: np.ndarray, stage: Stage) -> np.ndarray:
+def _find_lesion_probability(model: Any, picture: np.ndarray, loss: str) -> np.ndarray:
     """Returns the probability of any lesion at every position of the heatmap, (rows, columns)."""
     inputs = picture[np.newaxis, ..., np.newaxis].astype(np.float32)
     logits = np.asarray(model.predict_on_batch(inputs))[0].astype(np.float64)
-    if stage.loss == "softmax":
+    if loss == "softmax":
         return 1 - softmax(logits, axis=-1)[..., 0]
     return expit(logits[..., 1:].max(axis=-1))
 

@@ -29,7 +29,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 def narrow_batch(batch: Batch, parts: int) -> tuple[Batch, Batch]:
     """Returns the pictures that a device holds at once, and a whole batch of them, repeated.
 
-    Every `parts`-th picture: a batch begins with all its cancers.
+    Both as `pack_batch` deals a batch out: every `parts`-th picture is of one part.
 
     Args:
         batch: Over all devices.
@@ -46,11 +46,11 @@ def narrow_batch(batch: Batch, parts: int) -> tuple[Batch, Batch]:
     )
     whole = replace(
         part,
-        pixels=np.concatenate([part.pixels] * parts),
-        labels=np.tile(part.labels, parts),
-        weights=np.tile(part.weights, parts) / parts,
-        changes={name: np.concatenate([v] * parts) for name, v in part.changes.items()},
-        rows=np.tile(part.rows, parts),
+        pixels=np.repeat(part.pixels, parts, axis=0),
+        labels=np.repeat(part.labels, parts),
+        weights=np.repeat(part.weights, parts) / parts,
+        changes={name: np.repeat(v, parts, axis=0) for name, v in part.changes.items()},
+        rows=np.repeat(part.rows, parts),
     )
     return part, whole
 

@@ -69,7 +69,7 @@ def climb_stage(
     if ladder.execution.deterministic:
         make_deterministic()
     source = _find_source(stage, lessons, done)
-    mined = _mine_once(ladder, stage, lessons, done, checkpoints, key)
+    mined = _mine_once(ladder, stage, lessons, done, checkpoints, key, strategy)
     course, report = _begin(ladder, stage, lessons, source, mined, listener, strategy)
     wiring = _check(course, strategy)
     progress = load_progress(checkpoints, key, listener.note)
@@ -106,25 +106,34 @@ def _mine_once(
     done: dict[str, State],
     checkpoints: MutableMapping[str, State],
     key: str,
+    strategy: Strategy,
 ) -> pd.DataFrame:
-    """Returns the hard negatives of a stage; a run that goes on finds them where it left them."""
+    """Returns the hard negatives of a stage; a run that goes on finds them where it left them.
+
+    The chief finds them for all workers: one patch more on one of them, and each would draw other
+    batches.
+    """
     if stage.mine is None:
         return pd.DataFrame(columns=MINED_COLUMNS)
     place = f"{key}.mined"
-    if place not in checkpoints:
-        shares = np.full(ladder.network.classes, 1 / ladder.network.classes)
-        net, _ = build_net(ladder, ladder.stages[stage.start], shares)
-        held = capture_state(net)
-        assign_state(net, {**held, **select_weights(done[stage.start])})
-        images, _ = lessons.examples["images"]
-        mined = mine_negatives(
-            net.model, ladder.network, stage, lessons.pixels, images, lessons.lesions
-        )
-        columns = {name: mined[name].to_numpy() for name in MINED_COLUMNS}
-        texts = {name: columns[name].astype(str) for name in ("stage", "image_id")}
-        checkpoints[place] = {**columns, **texts}
-        return mined
-    return pd.DataFrame({name: checkpoints[place][name] for name in MINED_COLUMNS})
+    if strategy.is_chief and place not in checkpoints:
+        checkpoints[place] = _mine(ladder, stage, lessons, done[stage.start])
+    strategy.barrier()
+    kept = checkpoints[place]
+    return pd.DataFrame({name: kept[name] for name in MINED_COLUMNS})
+
+
+def _mine(ladder: Ladder, stage: Stage, lessons: Lessons, source: State) -> State:
+    """Returns the columns of the hard negatives that the net of the stage before takes for more."""
+    before = ladder.stages[stage.start]
+    net, fresh = build_net(ladder, before, 0.5)
+    assign_state(net, {**fresh, **select_weights(source)})
+    images, _ = lessons.examples["images"]
+    data = (lessons.pixels, images, lessons.lesions)
+    mined = mine_negatives(net.model, ladder.network, stage, before.loss, *data)
+    columns = {name: mined[name].to_numpy() for name in MINED_COLUMNS}
+    texts = {name: columns[name].astype(str) for name in ("stage", "image_id")}
+    return {**columns, **texts}
 
 
 def _begin(

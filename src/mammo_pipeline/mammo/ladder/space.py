@@ -94,9 +94,15 @@ def check_declared(ladder: Ladder, search: Search) -> dict[str, float]:
     """Returns the declared ladder as the values of trial 0.
 
     Raises:
-        ValueError: The declared ladder lies outside a range, so the search could not begin there.
+        ValueError: The declared ladder lies outside a range, so the search could not begin there;
+            or it is trained on several machines, each of which would write the trials.
         KeyError: A range names no number of the ladder, or `start_from` no stage.
     """
+    if ladder.execution.devices == "multi_worker":
+        raise ValueError(
+            "a search with devices: multi_worker would be written by every machine: run it with "
+            "`one` or `mirrored`"
+        )
     if not ladder.stages.keys() - find_given(ladder, search.start_from):
         raise ValueError(f"no stage is left to train after start_from '{search.start_from}'")
     values = {item.path: read_value(ladder, item.path) for item in search.ranges}

@@ -126,6 +126,10 @@ _CONTRADICTIONS: tuple[tuple[Any, str], ...] = (
         lambda s: s.data == "images" and s.balance.classes,
         "balance.classes is for patches, images have `cancer_fraction`",
     ),
+    (
+        lambda s: s.balance.cancer_fraction is not None and s.batch < 2,
+        "cancer_fraction needs both outcomes in each batch: take a batch of 2 or more",
+    ),
     (lambda s: s.data == "images" and s.mine is not None, "only patches are mined"),
     (lambda s: s.mine is not None and s.start in (SCRATCH, FILE), "an untrained net cannot mine"),
     (lambda s: s.data == "images" and s.loss == "softmax", "softmax is for the classes of patches"),
@@ -171,6 +175,7 @@ class Ladder(Parameters):
             if stage.start in earlier:
                 _refuse_a_false_step(stage, earlier[stage.start])
             _refuse_late_changes(stage)
+            _refuse_few_pictures(stage, self.network)
             _refuse_shared_norm_in_parts(stage, self.execution)
             earlier[stage.name] = stage
         return self
@@ -201,6 +206,15 @@ def _refuse_late_changes(stage: Stage) -> None:
         raise ValueError(
             f"stage {stage.name} has {stage.epochs} epochs, its schedule drops after {late} and "
             f"warms up for {stage.schedule.warmup_epochs:g}: both must lie inside"
+        )
+
+
+def _refuse_few_pictures(stage: Stage, network: Network) -> None:
+    """Raises where a batch has no room for every class: the last would never be drawn."""
+    if stage.balance.classes and stage.batch < network.classes:
+        raise ValueError(
+            f"stage {stage.name} balances {network.classes} classes in a batch of {stage.batch}: "
+            f"take a batch of {network.classes} or more, or balance.weights"
         )
 
 

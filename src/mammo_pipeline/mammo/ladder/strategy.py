@@ -43,15 +43,6 @@ class Strategy:
         """Returns the context in which nets, optimizers and averages must be built."""
         return nullcontext() if self.tensorflow is None else self.tensorflow.scope()
 
-    def share(self, count: int) -> slice:
-        """Returns which pictures of a batch of `count` this worker computes.
-
-        >>> Strategy(replicas=4, worker=1, workers=2).share(16)
-        slice(8, 16, None)
-        """
-        each = count // self.workers
-        return slice(self.worker * each, (self.worker + 1) * each)
-
     def barrier(self) -> None:
         """Waits until every worker has come here."""
         if self.workers > 1:

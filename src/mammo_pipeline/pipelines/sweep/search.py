@@ -13,10 +13,11 @@ from mammo_pipeline.mammo.digest import digest_arrays
 from mammo_pipeline.mammo.ladder.climb import climb_ladder, stage_key
 from mammo_pipeline.mammo.ladder.course import DivergedError, Listener
 from mammo_pipeline.mammo.ladder.lessons import Lessons
+from mammo_pipeline.mammo.ladder.progress import Row
 from mammo_pipeline.mammo.ladder.restore import State, select_weights
 from mammo_pipeline.mammo.ladder.settings import Wiring
 from mammo_pipeline.mammo.ladder.space import Search, check_declared, write_values
-from mammo_pipeline.mammo.ladder.stages import Ladder
+from mammo_pipeline.mammo.ladder.stages import Ladder, Stage
 
 if TYPE_CHECKING:
     import optuna
@@ -152,15 +153,27 @@ def _run_trial(
             climb = climb_ladder(proposed, lessons, {}, given=given, listener=listener)
             last = list(proposed.stages)[-1]
             members[member_key(study, slot)] = select_weights(climb.states[last])
-            auc = climb.history[-1]["tune_auc"]
+            auc = find_kept_auc(proposed.stages[last], climb.history)
     except optuna.TrialPruned:
         state = optuna.trial.TrialState.PRUNED
     except DivergedError as error:
         state = optuna.trial.TrialState.FAIL
-        trial.set_user_attr("reason", str(error))
+        # The climb says where it kept the batch, but a trial's checkpoints go with it.
+        trial.set_user_attr("reason", str(error.__cause__ or error))
     trial.set_user_attr("seconds", round(time.perf_counter() - began, 1))
     trial.set_user_attr("ended", True)
     study.tell(trial, auc, state=state)
+
+
+def find_kept_auc(stage: Stage, history: list[Row]) -> float:
+    """Returns the tune AUC of the weights that a stage kept: of its last epoch, or its best.
+
+    Args:
+        stage: Says which it kept.
+        history: One row an epoch, of any stages.
+    """
+    areas = [row["tune_auc"] for row in history if row["stage"] == stage.name]
+    return float(max(areas) if stage.keep.epoch == "best" else areas[-1])
 
 
 def _ask_trial(

@@ -29,7 +29,6 @@ State = dict[str, np.ndarray]
 # What names an epoch's row, and is no figure of it.
 NAMES = ("stage", "epoch", "memory_of")
 SECONDS_BETWEEN_LINES = 30.0
-MINED = ["stage", "image_id", "position", "row", "column", "probability"]
 
 
 def train_ladder(
@@ -57,6 +56,7 @@ def train_ladder(
     """
     from mammo_pipeline.mammo.digest import digest_data, refuse_other_data
     from mammo_pipeline.mammo.ladder.climb import climb_ladder
+    from mammo_pipeline.mammo.ladder.mining import MINED_COLUMNS
 
     version = digest_data(cohort, store.index)
     refuse_other_data(patches_facts["data_version"], version, "patches")
@@ -77,7 +77,7 @@ def train_ladder(
         history,
         pd.DataFrame(climb.report),
         pd.DataFrame(climb.wiring, columns=None if climb.wiring else ["stage"]),
-        pd.DataFrame(climb.mined, columns=MINED),
+        pd.DataFrame(climb.mined, columns=MINED_COLUMNS),
         climb.views,
         metrics,
     )

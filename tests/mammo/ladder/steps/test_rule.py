@@ -41,9 +41,22 @@ def test_a_batch_that_does_not_fall_into_equal_parts_is_refused():
 def test_the_changes_travel_with_the_pictures():
     (batch,) = make_batches(make_stage(), steps=1)
     flips = np.ones((8, 2), bool)
-    packed = pack_batch(replace(batch, changes={"flips": flips}), 2)
+    packed = pack_batch(replace(batch, changes={"flips": flips}), 1)
     assert packed["changes"]["flips"] is flips
     assert packed["pixels"] is batch.pixels
+
+
+def test_every_part_has_its_share_of_the_cancers_a_batch_begins_with():
+    (batch,) = make_batches(make_stage(), steps=1)
+    numbers = np.arange(8)
+    labels, gains = (numbers < 4).astype(np.int64), numbers.astype(np.float32)
+    pixels = np.broadcast_to(numbers[:, None, None, None], batch.pixels.shape).astype(np.uint16)
+    changed = replace(batch, labels=labels, pixels=pixels, changes={"gains": gains})
+    packed = pack_batch(changed, 4)
+    assert packed["labels"].reshape(4, 2).tolist() == [[1, 0]] * 4
+    assert packed["pixels"][:, 0, 0, 0].tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
+    assert packed["changes"]["gains"].tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
+    np.testing.assert_array_equal(packed["weights"], batch.weights[[0, 4, 1, 5, 2, 6, 3, 7]])
 
 
 def test_each_layer_drops_by_a_seed_of_its_own_from_one_number():

@@ -72,6 +72,9 @@ def read_rule(stage: Stage, execution: Execution) -> Rule:
 def pack_batch(batch: Batch, parts: int) -> dict[str, Any]:
     """Returns what of a batch goes to the device, every array with one row a picture.
 
+    The parts lie one behind the other, and the pictures are dealt out to them in turn: a batch
+    begins with all its cancers, and a part that held one class alone would be normalized by it.
+
     Args:
         batch: Over all devices.
         parts: Equal parts that it must fall into: devices x accumulated parts.
@@ -86,11 +89,25 @@ def pack_batch(batch: Batch, parts: int) -> dict[str, Any]:
             f"accumulate): choose a `batch` that is a multiple of {parts}"
         )
     return {
-        "pixels": batch.pixels,
-        "labels": batch.labels.astype(np.int32),
-        "weights": batch.weights,
-        "changes": batch.changes,
+        "pixels": deal_out(batch.pixels, parts),
+        "labels": deal_out(batch.labels.astype(np.int32), parts),
+        "weights": deal_out(batch.weights, parts),
+        "changes": {name: deal_out(value, parts) for name, value in batch.changes.items()},
     }
+
+
+def deal_out(values: np.ndarray, parts: int) -> np.ndarray:
+    """Returns the rows in the order of the parts; part k has the rows k, k + parts, and so on.
+
+    >>> deal_out(np.array([1, 1, 0, 0]), 2).tolist()
+    [1, 0, 1, 0]
+    >>> deal_out(np.arange(6), 2).tolist()
+    [0, 2, 4, 1, 3, 5]
+    """
+    if parts == 1:
+        return values
+    dealt = values.reshape(-1, parts, *values.shape[1:])
+    return np.ascontiguousarray(dealt.swapaxes(0, 1)).reshape(values.shape)
 
 
 def draw_seeds(dropout_seed: int, layers: int) -> np.ndarray:
