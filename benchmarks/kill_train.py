@@ -179,13 +179,17 @@ def compare(expected: dict[str, str], found: dict[str, str]) -> list[str]:
     return sorted(n for n in expected.keys() | found if expected.get(n) != found.get(n))
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--series", type=int, default=3)
     parser.add_argument("--women", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = read_options()
     chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as scratch:
         project = make_study(Path(scratch), options.women)
