@@ -47,8 +47,9 @@ from mammo_pipeline.mammo.ladder.lessons import Lessons
 from mammo_pipeline.mammo.ladder.restore import select_weights
 from mammo_pipeline.mammo.ladder.stages import Ladder
 from mammo_pipeline.mammo.networks.predict import member_logits
-from mammo_pipeline.mammo.scoring import aggregate_breasts, auroc
+from mammo_pipeline.mammo.scoring import auroc
 from mammo_pipeline.mammo.sealed import open_truth
+from mammo_pipeline.mammo.units import aggregate_breasts
 from mammo_pipeline.pipelines.evaluate.nodes import FACTS
 from mammo_pipeline.pipelines.train.nodes import take_lessons
 

@@ -86,6 +86,7 @@ def image(patient: int, exam: int, laterality: str, view: str) -> dict[str, Any]
         "exam_id": name("exam", patient, exam),
         "patient_id": name("patient", patient),
         "unit_id": name("unit", unit["device"]),
+        "site_id": name("site", patient // 6 % 3),
         "laterality": laterality,
         "view": view,
         "patient_orientation": {"left": "A\\R", "right": "P\\L"}[side] if unit["oriented"] else "",

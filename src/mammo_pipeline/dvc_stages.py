@@ -20,8 +20,6 @@ from kedro.pipeline import Pipeline
 
 from mammo_pipeline.imports import find_imports
 
-# Scoring is done on request, on a folder that is not part of the study.
-ROOMS_WITHOUT_STAGE = ("score",)
 # A raw folder that no room makes is neither copied nor hashed nor listed by DVC: the names of its
 # files may name patients. The room that writes its manifest looks at it on every `dvc repro`; for
 # every other room the manifest stands for the folder (docs/decisions/006).
@@ -66,10 +64,10 @@ def render_stages(root: Path, env: str) -> str:
 
 def list_rooms(root: Path, env: str) -> list[str]:
     """Returns the rooms that have a stage: all of them where phantoms are made, else the study."""
-    from mammo_pipeline.pipeline_registry import ROOMS, STUDY
+    from mammo_pipeline.pipeline_registry import ON_REQUEST, ROOMS, STUDY
 
     fabricates = (root / f"conf/{env}/parameters/fabricate.yml").exists()
-    return [room for room in (ROOMS if fabricates else STUDY) if room not in ROOMS_WITHOUT_STAGE]
+    return [room for room in (ROOMS if fabricates else STUDY) if room not in ON_REQUEST]
 
 
 def find_outside(pipelines: Iterable[Pipeline]) -> set[str]:

@@ -19,10 +19,14 @@ ROOMS = (
     "drift",
     "release",
     "score",
+    "compare",
+    "readers",
 )
 
-# The main job on a user's own folder: nothing is fabricated, and a folder is scored on request.
-STUDY = tuple(room for room in ROOMS if room not in {"fabricate", "drift", "score"})
+# What is asked of files that are no part of the study.
+ON_REQUEST = frozenset({"score", "readers", "compare"})
+# The main job on a user's own folder: nothing is fabricated.
+STUDY = tuple(room for room in ROOMS if room not in {"fabricate", "drift"} | ON_REQUEST)
 
 
 def register_pipelines() -> dict[str, Pipeline]:

@@ -13,7 +13,14 @@ from mammo_pipeline.pipeline_registry import ROOMS
 
 # What the catalog reads from `--params` beside the rooms' parameters. Seed and data folder are not
 # among them: rooms share them, so they are set for a whole environment, in its globals.yml.
-PLACES = ("dicom_folder", "labels", "current_folder", "score_folder")
+PLACES = (
+    "dicom_folder",
+    "labels",
+    "current_folder",
+    "score_folder",
+    "compare_table",
+    "reader_table",
+)
 
 
 class RoomHooks:

@@ -16,6 +16,7 @@ def record(name: str, **changes: object) -> dict:
         "laterality": "L", "view": "CC", "device": "GE X", "rows_px": 10, "columns_px": 10,
         "row_spacing_mm": 0.1, "column_spacing_mm": 0.1, "bits_stored": 12, "age": 50.0,
         "pixel_sha256": f"pixels of {name}", "unit": "serial 7",
+        "site": "sankt olav",
     }  # fmt: skip
     identity = {
         "patient": "Ann", "study_date": "20200101", "exam": "20200101",
@@ -98,8 +99,17 @@ def test_no_identifier_is_left_in_any_table():
     named = index(image, refused("Ann/x.dcm"))
     tables = [exam.table_of_files(named), exam.table_of_images(named), exam.table_of_lesions(named)]
     text = "".join(table.to_csv() for table in [*tables, exam.table_of_sharers(named)])
-    for identifier in ("Ann", "20200101", "1.2.3", "serial 7"):
+    for identifier in ("Ann", "20200101", "1.2.3", "serial 7", "sankt olav"):
         assert identifier not in text
+
+
+def test_a_site_has_one_pseudonym_for_all_its_women_and_none_where_it_is_not_stated():
+    records = record("a"), record("b", patient="Bea"), record("c", patient="Cleo", site="elsewhere")
+    images = exam.table_of_images(index(*records, record("d", patient="Dora", site="")))
+    sites = images["site_id"].tolist()
+    assert sites[0] == sites[1] != sites[2] and sites[3] == ""
+    other = exam.pseudonymize(settle(record("a")), b"j" * 32)["site_id"].tolist()
+    assert other != sites[:1]
 
 
 def test_two_dates_of_a_patient_are_two_exams_with_offsets():

@@ -87,3 +87,10 @@ def test_undefined_values_are_null_with_their_reason():
 def test_no_interval_when_most_replicates_are_undefined():
     draws = np.array([np.nan] * 60 + [0.5] * 40)
     assert intervals.percentile_interval(draws, 0.95) == (None, None)
+
+
+def test_a_value_without_an_interval_stays_and_says_why():
+    found = intervals.figure(0.7, np.array([np.nan, np.nan, 0.7]), 3, 0.95, "area")
+    assert (found["value"], found["low"]) == (0.7, None)
+    assert found["reason"] == "no interval: defined in 1 of 3 replicates"
+    assert intervals.figure(0.7, np.array([0.6, 0.8]), 3, 0.95, "area")["reason"] is None

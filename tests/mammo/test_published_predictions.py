@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammo_pipeline.mammo import calibration, intervals, operating, scoring
+from mammo_pipeline.mammo import intervals, operating, scoring
+from mammo_pipeline.mammo.calibration.errors import brier_loss, log_loss
+from mammo_pipeline.mammo.calibration.fit import fit_platt
+from mammo_pipeline.mammo.calibration.maps import apply_map
 
 ROOT = Path(os.environ.get("MAMMO_REALDATA", "../shared/realdata"))
 RESULTS = ROOT / "mammo_second_reader_predictions/results"
@@ -33,11 +36,9 @@ def test_published_point_figures_are_met_for_all_models(published):
         labels, p = table["label"].to_numpy(float), table["probability"].to_numpy()
         ours = {
             "auc": scoring.auroc(labels, table["logit"]),
-            "brier_score": calibration.brier_loss(labels, p),
-            "negative_log_likelihood": calibration.log_loss(labels, table["logit"]),
-            "calibrated_brier_score": calibration.brier_loss(
-                labels, table["calibrated_probability"]
-            ),
+            "brier_score": brier_loss(labels, p),
+            "negative_log_likelihood": log_loss(labels, table["logit"]),
+            "calibrated_brier_score": brier_loss(labels, table["calibrated_probability"]),
         }
         at_point = operating.operating_figures(labels, p >= model["threshold"])
         ours |= {key: at_point[key] for key in ("sensitivity", "specificity", "ppv")}
@@ -80,11 +81,9 @@ def test_platt_on_validation_lowers_the_log_loss_of_the_published_ensemble():
     validation, test = (
         pd.read_csv(RESULTS / f"predictions/ensemble.{part}.csv") for part in ("validation", "test")
     )
-    fitted = calibration.fit_platt(validation["label"], validation["logit"])
-    before = calibration.log_loss(validation["label"], validation["logit"])
-    after = calibration.log_loss(
-        validation["label"], calibration.apply_calibration(fitted, validation["logit"])
-    )
+    fitted = fit_platt(validation["label"], validation["logit"])
+    before = log_loss(validation["label"], validation["logit"])
+    after = log_loss(validation["label"], apply_map(fitted, validation["logit"]))
     assert after < before
-    order = np.argsort(calibration.apply_calibration(fitted, test["logit"]))
+    order = np.argsort(apply_map(fitted, test["logit"]))
     assert (order == np.argsort(test["logit"].to_numpy())).all()

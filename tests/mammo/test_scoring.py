@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu
 
@@ -86,43 +85,3 @@ def test_a_score_that_is_not_finite_stops():
 def test_a_label_beyond_0_and_1_stops():
     with pytest.raises(ValueError, match="0 or 1"):
         scoring.auroc([0, 2], [0.1, 0.2])
-
-
-@pytest.fixture
-def images():
-    return pd.DataFrame(
-        {
-            "image_id": list("abcde"),
-            "exam_id": ["e1", "e1", "e1", "e2", "e2"],
-            "patient_id": ["p1"] * 5,
-            "laterality": ["L", "L", "R", "L", "L"],
-            "view": ["CC", "MLO", "MLO", "CC", "CC"],
-            "cancer": [1, 1, 0, 0, 0],
-            "device": [None, "x", "x", "y", "y"],
-            "logit": [1.0, 3.0, 5.0, -1.0, 2.0],
-        }
-    )
-
-
-def test_a_breast_is_an_exam_and_a_side_not_a_patient(images):
-    breasts = scoring.aggregate_breasts(images, ["logit"])
-    assert breasts[["exam_id", "laterality"]].values.tolist() == [
-        ["e1", "L"],
-        ["e1", "R"],
-        ["e2", "L"],
-    ]
-    assert breasts["logit"].tolist() == [2.0, 5.0, 0.5]
-    assert breasts["views"].tolist() == ["CC+MLO", "MLO only", "CC only"]
-    assert breasts["images"].tolist() == [2, 1, 2]
-    assert breasts["device"].tolist() == ["x", "x", "y"]
-
-
-def test_max_takes_the_most_suspicious_image(images):
-    breasts = scoring.aggregate_breasts(images, ["logit"], "max")
-    assert breasts["logit"].tolist() == [3.0, 5.0, 2.0]
-
-
-def test_images_of_a_breast_that_disagree_on_cancer_stop(images):
-    images.loc[0, "cancer"] = 0
-    with pytest.raises(ValueError, match="breast L of exam e1 disagree"):
-        scoring.aggregate_breasts(images, ["logit"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo.digest import digest_data
@@ -59,11 +59,13 @@ def make_store(images: pd.DataFrame, rng: np.random.Generator, refuse: int = 0) 
 @pytest.fixture
 def fake_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in for Keras: a member's scale times the image's brightness."""
-    fake = ModuleType("predict")
-    fake.member_logits = lambda network, arrays, pixels, positions, batch: (  # type: ignore[attr-defined]
-        arrays["scale"] * (pixels[positions].mean((1, 2)) / 1000 - 4)
-    ).astype(np.float32)
-    monkeypatch.setitem(sys.modules, "mammo_pipeline.mammo.networks.predict", fake)
+    from mammo_pipeline.mammo.networks import predict
+
+    def answer(network, arrays, pixels, positions, batch, flips=("none",)):  # type: ignore[no-untyped-def]
+        brightness = pixels[positions].mean((1, 2)) / 1000 - 4
+        return (arrays["scale"] * brightness).astype(np.float32)
+
+    monkeypatch.setattr(predict, "member_logits", answer)
 
 
 @pytest.fixture
@@ -97,6 +99,7 @@ def study(members: dict, fake_network: None) -> dict:
         "store": store,
         "image_features": measure_store(images, store, rng),
         "tune_scores": pd.DataFrame({"image_id": tune["image_id"].to_numpy(), **scores}),
+        "tune_flip_scores": pd.DataFrame({"image_id": tune["image_id"].to_numpy()}),
         "sweep_trials": pd.DataFrame({"trial": range(4), "state": ["COMPLETE"] * 3 + ["PRUNED"]}),
         "sweep_metrics": {
             "network": {"family": "dreamnet", "image_shape": [2, 2]},
@@ -121,10 +124,22 @@ def ensemble_parameters():
         {
             "seed": 1,
             "aggregation": "mean",
-            "selection": "greedy",
-            "metric": "auroc",
-            "rounds": 5,
+            "flips": ["none"],
+            "flip_batch": 8,
+            "combination": {
+                "methods": ["best_single", "mean_logits", "rank_mean", "greedy", "stacked"],
+                "metric": "auroc",
+                "folds": 3,
+                "rounds": 5,
+            },
+            "calibration": {
+                "methods": ["temperature", "platt"],
+                "scopes": ["pooled"],
+                "folds": 3,
+                "min_positives": 5,
+            },
             "operating_point": {"rule": "target_sensitivity", "target": 0.8},
+            "screening_prevalence": 0.005,
             "calibration_bins": 5,
             "bootstrap_repeats": 100,
             "level": 0.95,
@@ -137,6 +152,19 @@ def frozen(study, members, ensemble_parameters) -> tuple[dict, dict]:
     """(ensemble, ensemble_metrics) of the small study."""
     from mammo_pipeline.pipelines.ensemble.nodes import freeze_ensemble
 
-    names = ["tune_scores", "sweep_trials", "sweep_metrics", "cohort"]
+    names = ["tune_scores", "tune_flip_scores", "sweep_trials", "sweep_metrics", "cohort"]
     tables = {name: study[name] for name in names}
     return freeze_ensemble(sweep_members=members, parameters=ensemble_parameters, **tables)
+
+
+@pytest.fixture
+def evaluate_parameters():
+    from mammo_pipeline.pipelines.evaluate.parameters import EvaluateParameters
+
+    root = Path(__file__).parents[2]
+    declared = yaml.safe_load((root / "conf/base/parameters/evaluate.yml").read_text())["evaluate"]
+    small = {"seed": 1, "calibration_bins": 5, "bootstrap_repeats": 100, "cases": 1}
+    small["shortcuts"] = declared["shortcuts"] | {"folds": 3, "permutations": 100}
+    small["lesions"] = declared["lesions"] | {"precision_repeats": 0}
+    small["subgroups"] = declared["subgroups"] | {"small_class": 10}
+    return EvaluateParameters.model_validate(declared | small)

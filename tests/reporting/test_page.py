@@ -89,7 +89,7 @@ def test_contents_lead_to_every_section(report):
 
 def test_page_is_for_light_dark_narrow_and_paper(report):
     page = render_page(report)
-    for rule in ("prefers-color-scheme: dark", "max-width: 30rem", "@media print", "viewport"):
+    for rule in ("prefers-color-scheme: dark", "max-width: 34rem", "@media print", "viewport"):
         assert rule in page
 
 
@@ -163,3 +163,55 @@ def test_a_folded_table_opens_by_its_caption_and_is_all_there(report):
     assert page.count("conv_2") == 2
     assert Tags(page).open == []
     assert twin(report)["sections"][0]["table"][0]["rows"] == [["conv_1"], ["conv_2"]]
+
+
+def test_pictures_stand_in_a_grid_each_with_its_caption(report):
+    picture = {"image": "data:image/jpeg;base64,AAAA", "caption": "breast <1>"}
+    report["sections"][2]["pictures"] = [picture, picture | {"caption": "breast 2"}]
+    page = render_page(report)
+    assert page.count("data:image/jpeg") == 2
+    assert 'alt="breast &lt;1&gt;"' in page
+    assert Tags(page).open == []
+    told = twin(report)["sections"][2]["pictures"]
+    assert told == [{"caption": "breast <1>"}, {"caption": "breast 2"}]
+
+
+@pytest.mark.parametrize(
+    "picture", [{"image": "https://x/y.png"}, {"image": "data:image/png;base64,", "title": "x"}]
+)
+def test_a_picture_from_elsewhere_is_refused(report, picture):
+    report["sections"][2]["pictures"] = [picture]
+    with pytest.raises(ValueError, match=r"data URI|unknown keys"):
+        render_page(report)
+
+
+def test_the_record_is_for_machines_alone(report):
+    report["record"] = {"ensemble_sha256": "0123abcd"}
+    assert "0123abcd" not in render_page(report)
+    assert twin(report)["record"] == {"ensemble_sha256": "0123abcd"}
+
+
+def test_a_command_can_be_copied_as_it_is(report):
+    report["sections"][0]["command"] = 'kedro sign-off --name "<you>"'
+    assert '<pre class="command">kedro sign-off --name &#34;&lt;you&gt;&#34;</pre>' in render_page(
+        report
+    )
+
+
+def test_a_greyed_cell_keeps_its_number_and_is_still_set_right(report):
+    figure = {"value": 0.5, "low": 0.25, "high": 0.75, "faint": True}
+    assert show_cell(figure) == (
+        '<span class="faint">0.500 <span class="interval">(0.250 to 0.750)</span></span>'
+    )
+    report["sections"][0]["table"] = {"columns": ["a", "b"], "rows": [["x", figure]]}
+    assert '<td class="number"><span class="faint">' in render_page(report)
+
+
+def test_a_table_wider_than_paper_is_set_small_there(report):
+    figure = {"value": 0.5, "low": 0.25, "high": 0.75}
+    names = [f"column {number}" for number in range(9)]
+    report["sections"][0]["table"] = {"columns": names, "rows": [[figure] * 9]}
+    assert 'class="table wide short"' in render_page(report)
+    report["sections"][0]["table"] = {"columns": names[:3], "rows": [[figure] * 3] * 20}
+    page = render_page(report)
+    assert 'class="table wide' not in page and 'class="table narrow">' in page

@@ -87,6 +87,27 @@ def test_a_tracked_run_keeps_parameters_tags_metrics_and_artifacts(project):
     assert active_run() is None
 
 
+class Pages(JSONDataset):
+    """A dataset of several files, as a report with its tables is."""
+
+    @property
+    def artifacts(self):
+        page = Path(str(self._filepath))
+        return [page, page.with_name("page_tables")]
+
+
+def test_all_files_that_a_dataset_lists_are_attached(project, monkeypatch):
+    monkeypatch.setitem(globals(), "JSONDataset", Pages)
+    (project / "page_tables").mkdir()
+    (project / "page_tables/01_figures.csv").write_text("a\n")
+    client = run_pipeline(project, fit)
+    run_id = only_run(client).info.run_id
+    found = {f.path for f in client.list_artifacts(run_id, "page")}
+    assert found == {"page/page.json", "page/page_tables"}
+    (table,) = client.list_artifacts(run_id, "page/page_tables")
+    assert table.path == "page/page_tables/01_figures.csv"
+
+
 def test_a_folder_of_a_patient_is_no_parameter_name(project, monkeypatch):
     rooms = {"ingest": {"minimum_field_mm": 100, "stated_spacing_mm": {"DOE_JANE": 0.09}}}
     marks = {"params:ingest"}

@@ -1,5 +1,6 @@
 """The project's own Kedro datasets."""
 
+from mammo_pipeline.datasets.appended import AppendedRecords
 from mammo_pipeline.datasets.arrays import ArraysFolder, Checkpoints
 from mammo_pipeline.datasets.atomic import AtomicFile
 from mammo_pipeline.datasets.files import Folder
@@ -12,6 +13,7 @@ from mammo_pipeline.datasets.tables import LabelTables
 from mammo_pipeline.datasets.weight_files import WeightFiles
 
 __all__ = [
+    "AppendedRecords",
     "ArraysFolder",
     "AtomicFile",
     "Checkpoints",

@@ -16,7 +16,8 @@ from mammo_pipeline.mammo.pseudonym import pseudonym
 # Columns of `images` and the type of each; a text is "" and a number NaN where nothing is stated.
 IMAGE_COLUMNS = {
     **dict.fromkeys(("image_id", "file_id", "exam_id", "patient_id"), "str"),
-    **dict.fromkeys(("laterality", "view", "device", "detector", "unit_id", "software"), "str"),
+    **dict.fromkeys(("laterality", "view", "device", "detector"), "str"),
+    **dict.fromkeys(("unit_id", "site_id", "software"), "str"),
     **dict.fromkeys(("rows_px", "columns_px"), "Int64"),
     **dict.fromkeys(("row_spacing_mm", "column_spacing_mm"), "float64"),
     **dict.fromkeys(("spacing_source", "photometric", "presentation_intent"), "str"),
@@ -42,12 +43,12 @@ IMAGE_COLUMNS = {
     **dict.fromkeys(("picture_side", "image_hash", "pixel_xxh3", "display_sha256"), "str"),
 }
 # Of these the label table and the pseudonyms come later than the files.
-_LATER = {"image_id", "file_id", "exam_id", "patient_id", "unit_id", "exam_offset_days"}
-_LATER |= {"density", "birads", "cancer", "truth"}
+_LATER = {"image_id", "file_id", "exam_id", "patient_id", "unit_id", "site_id"}
+_LATER |= {"exam_offset_days", "density", "birads", "cancer", "truth"}
 # A row of a file before that; its identifiers are for this room alone.
 FOUND_COLUMNS = {
     **dict.fromkeys(("name", "code", "found", "patient", "exam", "study_date"), "str"),
-    **dict.fromkeys(("study_uid", "sop_instance", "unit", "file_sha256"), "str"),
+    **dict.fromkeys(("study_uid", "sop_instance", "unit", "site", "file_sha256"), "str"),
     **dict.fromkeys(("listing_key", "image_boxes", "listing_line"), "str"),
     **dict.fromkeys(("mask_of", "mask_kind", "mask_pathology", "mask_box"), "str"),
     "breast_map": "str",
@@ -127,6 +128,7 @@ def pseudonymize(files: pd.DataFrame, key: bytes) -> pd.DataFrame:
         "image_id": [pseudonym(key, "image", uid) if uid else "" for uid in known["sop_instance"]],
         "study_id": [pseudonym(key, "study", uid) if uid else "" for uid in known["study_uid"]],
         "unit_id": [pseudonym(key, "unit", unit) if unit else "" for unit in known["unit"]],
+        "site_id": [pseudonym(key, "site", site) if site else "" for site in known["site"]],
         "exam_offset_days": days - first,
     }
     renamed = files.assign(file_id=[pseudonym(key, "file", name) for name in files["name"]])

@@ -137,14 +137,22 @@ def proportion(successes: float, n: float, level: float) -> dict[str, Any]:
 def figure(
     value: float, draws: np.ndarray, n: int, level: float, how: str, reason: str | None = None
 ) -> dict[str, Any]:
-    """Returns {value, low, high, n, how, reason}; an undefined value is None and has its reason.
+    """Returns {value, low, high, n, how, reason}; what is undefined is None and has its reason.
+
+    A value without an interval stays, and its reason says that there is none.
 
     >>> figure(float("nan"), np.array([]), 0, 0.95, "area", "no positive")["value"] is None
     True
+    >>> figure(0.7, np.full(4, np.nan), 3, 0.95, "area")["reason"]
+    'no interval: defined in 0 of 4 replicates'
     """
     if not np.isfinite(value):
-        why = reason or "undefined on these data"
-        return {"value": None, "low": None, "high": None, "n": n, "how": how, "reason": why}
+        undefined = reason or "undefined on these data"
+        return {"value": None, "low": None, "high": None, "n": n, "how": how, "reason": undefined}
     low, high = percentile_interval(draws, level)
     how = f"{how}; patient bootstrap, {draws.size} replicates, {level:.0%}"
-    return {"value": float(value), "low": low, "high": high, "n": n, "how": how, "reason": None}
+    defined = int(np.isfinite(draws).sum())
+    why = (
+        None if low is not None else f"no interval: defined in {defined} of {draws.size} replicates"
+    )
+    return {"value": float(value), "low": low, "high": high, "n": n, "how": how, "reason": why}

@@ -7,14 +7,8 @@ with how often each patient was drawn.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
-
-Aggregation = Literal["mean", "max"]
-BREAST = ["exam_id", "laterality"]
 
 
 def roc_counts(
@@ -180,43 +174,3 @@ def undefined_reason(labels: ArrayLike) -> str | None:
     if labels.min() == labels.max():
         return f"no {'negative' if labels[0] else 'positive'} among {len(labels)}: no ROC curve"
     return None
-
-
-def aggregate_breasts(
-    images: pd.DataFrame, columns: list[str], aggregation: Aggregation = "mean"
-) -> pd.DataFrame:
-    """Returns one row per breast of an exam, sorted by exam_id and laterality.
-
-    Args:
-        images: One row an image: image_id, exam_id, patient_id, laterality, view, cancer, the
-            logit columns, and any further column, of which the breast keeps the first value known.
-        columns: The logit columns to aggregate.
-        aggregation: What becomes of a breast's images: mean or max of their logits.
-
-    Returns:
-        exam_id, laterality, the further columns, the aggregated columns, `images` (count) and
-        `views` ("CC+MLO", "CC only" or "MLO only").
-
-    Raises:
-        ValueError: Images of one breast disagree on cancer.
-    """
-    keys = images[BREAST].copy()
-    grouped = images.groupby(BREAST, sort=True, observed=True)
-    mixed = grouped["cancer"].nunique(dropna=False)
-    if (mixed > 1).any():
-        exam, side = mixed.index[mixed > 1][0]
-        raise ValueError(
-            f"the images of breast {side} of exam {exam} disagree on cancer, and so do those of "
-            f"{int((mixed > 1).sum()) - 1} more breasts: correct the labels and ingest again."
-        )
-    kept = [c for c in images.columns if c not in {*columns, *BREAST, "image_id", "view"}]
-    breasts = grouped[kept].first().join(grouped[columns].agg(aggregation))
-    breasts["images"] = grouped.size()
-    shown = keys.assign(cc=images["view"].eq("CC"), mlo=images["view"].eq("MLO"))
-    shown = shown.groupby(BREAST, sort=True, observed=True)[["cc", "mlo"]].any()
-    breasts["views"] = np.select(
-        [shown["cc"] & shown["mlo"], shown["cc"], shown["mlo"]],
-        ["CC+MLO", "CC only", "MLO only"],
-        "other",
-    )
-    return breasts.reset_index()

@@ -13,11 +13,14 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 VERDICTS = {"passed", "failed", "info"}
-KEYS = {"title", "subtitle", "verdict", "facts", "sections", "footer"}
-SECTION_KEYS = {"title", "text", "table", "chart", "image", "caption"}
+KEYS = {"title", "subtitle", "verdict", "facts", "sections", "footer", "record"}
+SECTION_KEYS = {"title", "text", "command", "table", "chart", "image", "caption", "pictures"}
+PICTURE_KEYS = {"image", "caption"}
 TABLE_KEYS = {"columns", "rows", "note", "caption", "folded"}
 HARMFUL = ("<script", "javascript:", "<foreignobject")
 DASH = "–"
+# Characters of a row that stand side by side on A4; a longer text wraps at the second number.
+PAPER, WRAPPED = 105, 28
 
 
 def render_page(report: Mapping[str, Any]) -> str:
@@ -31,10 +34,12 @@ def render_page(report: Mapping[str, Any]) -> str:
             sections: Each has title, and any of text (blank lines part paragraphs), table
                 ({columns, rows, note, caption, folded} or a list of them; a folded one opens at a
                 click), chart (SVG text from `reporting.charts`, or a list), image (a data URI) and
-                caption (also its alt text).
+                caption (also its alt text), pictures (a list of {image, caption}, a grid), command
+                (to be copied).
             footer: Name to value: data version, commit, date, command.
-            A cell is text, a number, None, a figure ({value, low, high, ...}) or {text, state}
-            with state passed, failed, warn or info.
+            record: Plain facts for machines: they stand in the twin and not on the page.
+            A cell is text, a number, None, a figure ({value, low, high, ...}, greyed where it has
+            `faint`) or {text, state} with state passed, failed, warn, info or faint.
 
     Raises:
         ValueError: A key or a verdict is unknown, a row does not fit its columns, an image is not
@@ -62,8 +67,12 @@ def check_report(report: Mapping[str, Any]) -> None:
     for section in report["sections"]:
         where = f"section {section.get('title')!r}"
         _refuse_unknown(where, section, SECTION_KEYS)
-        if (image := section.get("image")) and not image.startswith("data:image/"):
-            raise ValueError(f"{where}: the image must be a data URI, found {image[:40]!r}.")
+        for picture in as_list(section.get("pictures")):
+            _refuse_unknown(f"a picture of {where}", picture, PICTURE_KEYS)
+        images = [section.get("image"), *(p["image"] for p in as_list(section.get("pictures")))]
+        for image in filter(None, images):
+            if not image.startswith("data:image/"):
+                raise ValueError(f"{where}: the image must be a data URI, found {image[:40]!r}.")
         for table in as_list(section.get("table")):
             check_table(where, table)
 
@@ -94,6 +103,7 @@ def _template() -> Any:
         "is_prose": is_prose_column,
         "is_wordy": is_wordy_column,
         "is_narrow": is_narrow_table,
+        "is_wide": is_wide_table,
     }
     source = files("mammo_pipeline.reporting").joinpath("page.html").read_text("utf-8")
     return environment.from_string(source)
@@ -153,6 +163,9 @@ def show_cell(value: Any) -> Markup | str:
     """Returns a cell's HTML, escaped: text, number, figure or a word with a state."""
     if isinstance(value, Mapping) and "state" in value:
         return Markup('<span class="state {}">{}</span>').format(value["state"], value["text"])
+    if isinstance(value, Mapping) and value.get("faint"):
+        shown = show_cell({name: part for name, part in value.items() if name != "faint"})
+        return Markup('<span class="faint">{}</span>').format(shown)
     if isinstance(value, Mapping):
         if value["value"] is None:
             why = value.get("reason") or "not measured"
@@ -184,6 +197,24 @@ def is_narrow_table(table: Mapping[str, Any]) -> bool:
     return len(columns) <= 3 and not any(is_prose_column(table, column) for column in columns)
 
 
+def is_wide_table(table: Mapping[str, Any]) -> bool:
+    """Returns whether a table is set small on paper, where nothing can be scrolled.
+
+    >>> cell = {"value": 0.5, "low": 0.4, "high": 0.6}
+    >>> is_wide_table({"columns": ["a", "b", "c", "d", "e"], "rows": [[cell] * 5]})
+    True
+    """
+    columns = zip(table["columns"], *table["rows"], strict=True)
+    lengths = [max(len(_show_plainly(cell)) for cell in column) for column in columns]
+    return sum(min(length, WRAPPED) + 2 for length in lengths) > PAPER
+
+
+def _show_plainly(cell: Any) -> str:
+    if isinstance(cell, Mapping):
+        return str(cell["text"]) if "state" in cell else show_figure(cell)
+    return show_number(cell) if cell is None or isinstance(cell, int | float) else str(cell)
+
+
 def is_number_column(table: Mapping[str, Any], column: int) -> bool:
     """Returns whether every cell of a column is a number, a figure or empty: it is set right."""
     cells = [row[column] for row in table["rows"] if row[column] is not None]
@@ -208,12 +239,15 @@ def twin(report: Mapping[str, Any]) -> dict[str, Any]:
     >>> twin({"title": "t", "sections": [{"title": "a", "chart": "<svg/>", "caption": "c"}]})
     {'title': 't', 'sections': [{'title': 'a', 'caption': 'c'}]}
     """
-    pictures = {"chart", "image"}
-    sections = [
-        {key: plain(value) for key, value in section.items() if key not in pictures}
-        for section in report["sections"]
-    ]
+    sections = [_drop_pictures(section) for section in report["sections"]]
     return plain(dict(report) | {"sections": sections})
+
+
+def _drop_pictures(section: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in section.items() if key not in ("chart", "image")}
+    if pictures := kept.get("pictures"):
+        kept["pictures"] = [{"caption": picture.get("caption")} for picture in pictures]
+    return kept
 
 
 def plain(value: Any) -> Any:

@@ -32,9 +32,9 @@ class TrackingHooks:
     """Opens the run before the first node, logs what the catalog marks, closes it at the end.
 
     A catalog entry says what MLflow gets: `metadata: {mlflow: metrics}` for a JSON of figures,
-    `metadata: {mlflow: artifact}` for a file. Parameters are logged for the rooms that run, never
-    globals or paths. Of an error only the type and the node are kept. Of several machines that
-    train together the chief alone keeps a run.
+    `metadata: {mlflow: artifact}` for a file, or for all that a dataset lists as its `artifacts`.
+    Parameters are logged for the rooms that run, never globals or paths. Of an error only the type
+    and the node are kept. Of several machines that train together the chief alone keeps a run.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,10 @@ class TrackingHooks:
         if kind == "metrics":
             self._writer.log(select_figures(data))
         elif kind == "artifact":
-            self._writer.attach(str(dataset._filepath), dataset_name)
+            for path in map(Path, getattr(dataset, "artifacts", None) or [dataset._filepath]):
+                # A folder keeps its name, so that its files stay apart from those beside it.
+                below = f"{dataset_name}/{path.name}" if path.is_dir() else dataset_name
+                self._writer.attach(str(path), below)
         elif kind is not None:
             raise ValueError(
                 f"catalog entry {dataset_name} says metadata.mlflow: {kind!r}; "

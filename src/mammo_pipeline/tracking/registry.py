@@ -44,31 +44,34 @@ def log_ensemble(
 
     The signature takes uint16 canvases (-1, rows, columns, 1) and gives float64 (-1,), so a
     float array (where a NaN could hide) and another size are refused before the model sees them.
-    Requirements are pinned to what is installed: letting MLflow infer them takes 30 s.
+    Two parameters of a call are texts: `output`, what is asked for, and `device`, which took the
+    images. Requirements are pinned to what is installed: letting MLflow infer them takes 30 s.
 
     Args:
         model_file: Python file that MLflow stores and runs at load.
         artifacts: Name to file, copied into the model.
-        model_config: What the model file reads at load: weights, calibration, digests.
+        model_config: What the model file reads at load: weights, combination, calibration, digests.
         shape_px: Rows and columns of a canvas.
     """
     import mlflow
     import numpy as np
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import Schema, TensorSpec
+    from mlflow.types.schema import ParamSchema, ParamSpec, Schema, TensorSpec
 
     run = require_run()
     quieten_logs()
     connect(run.tracking_uri)
     canvas = TensorSpec(np.dtype("uint16"), (-1, *shape_px, 1))
-    probability = TensorSpec(np.dtype("float64"), (-1,))
+    answer = TensorSpec(np.dtype("float64"), (-1,))
+    texts = {"output": "probability", "device": ""}
+    params = ParamSchema([ParamSpec(name, "string", text) for name, text in texts.items()])
     with mlflow.start_run(run_id=run.run_id):
         info = mlflow.pyfunc.log_model(
             name="ensemble",
             python_model=str(model_file),
             artifacts={name: str(path) for name, path in artifacts.items()},
             model_config=model_config,
-            signature=ModelSignature(Schema([canvas]), Schema([probability])),
+            signature=ModelSignature(Schema([canvas]), Schema([answer]), params),
             pip_requirements=pin_requirements(),
         )
     # Leaving the block ended the run, which the hooks will do when the last node is done.

@@ -39,6 +39,7 @@ def test_what_the_files_do_not_say_is_stated():
     assert (counts["found"], counts["missing"]) == (2, 3)
     stated = state_values(index_listing(collection), rows[0], header)
     assert stated["Manufacturer"] == "site 2"
+    assert stated["InstitutionName"] == "site 2"
     assert stated["ManufacturerModelName"] == "machine 29"
     assert stated["BreastImplantPresent"] == "YES"
     assert stated["PatientAge"] == "061Y"

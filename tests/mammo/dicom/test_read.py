@@ -18,7 +18,7 @@ from mammo_pipeline.mammo.fates import RefusedError
 from small_archive import mammogram
 
 CMMD = REAL_DATA / "cmmd_labels_and_headers/cmmd_cleaned_label.csv"
-PRIVATE = {"patient", "exam", "study_date", "study_uid", "sop_instance", "unit"}
+PRIVATE = {"patient", "exam", "study_date", "study_uid", "sop_instance", "unit", "site"}
 COLUMNS = """laterality view device detector software rows_px columns_px row_spacing_mm
     column_spacing_mm spacing_source photometric presentation_intent bits_allocated bits_stored
     high_bit pixel_representation transfer_syntax window_count window_center window_width
@@ -65,6 +65,13 @@ def test_an_accepted_image_has_every_column_of_a_header():
     assert image["patient_orientation"] == "A\\R"
     assert (image["patient"], image["exam"], image["unit"]) == ("P1", "20200101", "")
     assert (image["age"], image["high_bit"]) == (55.0, 11)
+
+
+def test_a_site_is_the_institution_however_it_is_spelt_and_never_the_station():
+    header = header_of(InstitutionName="Sankt Olav", StationName="ROOM7")
+    assert read.describe_header(header)["site"] == "sankt olav"
+    for written, site in ((" SANKT  OLAV", "sankt olav"), ("", "")):
+        assert read.describe_header(header | {"InstitutionName": written})["site"] == site
 
 
 @pytest.mark.parametrize("syntax", [pydicom.uid.ExplicitVRLittleEndian, JPEG2000Lossless])

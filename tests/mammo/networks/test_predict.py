@@ -54,6 +54,22 @@ def test_members_of_one_network_share_one_traced_net():
     assert predict._build_once.cache_info().misses == 1
 
 
+@pytest.mark.parametrize("flips", [("none", "up_down"), ("both", "left_right", "none")])
+def test_a_flipped_answer_is_the_mean_of_the_answers_to_flipped_canvases(flips):
+    turned = {"none": PIXELS, "up_down": PIXELS[:, ::-1], "left_right": PIXELS[:, :, ::-1]}
+    turned["both"] = PIXELS[:, ::-1, ::-1]
+    member, places = make_member(3), np.array([4, 1, 6])
+    single = [predict.member_logits(NETWORK, member, turned[f], places, batch=2) for f in flips]
+    found = predict.member_logits(NETWORK, member, PIXELS, places, 2, flips=flips)
+    np.testing.assert_allclose(found, np.mean(single, axis=0), rtol=1e-5)
+    assert not np.allclose(found, single[0], rtol=1e-4)
+
+
+def test_an_unknown_flip_is_refused():
+    with pytest.raises(ValueError, match="sideways"):
+        predict.member_logits(NETWORK, make_member(1), PIXELS, [0], 1, flips=("sideways",))
+
+
 def test_arrays_that_do_not_fit_are_named():
     member = make_member(1)
     member["stranger/kernel"] = member.pop("heatmap/bias")

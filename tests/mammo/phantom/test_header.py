@@ -7,6 +7,7 @@ from mammo_pipeline.mammo.phantom.archive import draw_women
 from mammo_pipeline.mammo.phantom.devices import DEVICES
 from mammo_pipeline.mammo.phantom.header import (
     build_voi_lut,
+    choose_site,
     describe_view,
     make_instance_uid,
     make_patient_id,
@@ -93,3 +94,12 @@ def test_identifiers_are_unique_and_repeat():
     assert len(patients) == 60 and len(uids) == 60 * 2 * 4
     again = plan_women("ge_essential", 30)[7]
     assert make_patient_id(again) == make_patient_id(women[7])
+
+
+def test_the_site_goes_with_neither_the_device_nor_the_outcome():
+    women = {device: plan_women(device, 60) for device in ("ge_essential", "hologic_dimensions")}
+    sites = {device: [choose_site(woman) for woman in found] for device, found in women.items()}
+    assert sites["ge_essential"] == sites["hologic_dimensions"]
+    counts = [sites["ge_essential"].count(site) for site in set(sites["ge_essential"])]
+    assert len(counts) == 3 and min(counts) >= 10
+    assert len({len(site) for site in sites["ge_essential"]}) == 1

@@ -66,7 +66,7 @@ def scores(frozen, members, current):
 @pytest.fixture
 def tables(study, current, frozen, scores):
     """What the comparison takes in, by catalog name."""
-    names = ["cohort", "store", "image_features", "tune_scores"]
+    names = ["cohort", "store", "image_features", "tune_scores", "tune_flip_scores"]
     images, store, features = current
     later = {"images": images, "store": store, "features": features, "files": FILES}
     later["scores"] = scores
@@ -117,8 +117,12 @@ def test_record_is_plain_json(drift):
     json.dumps(drift, allow_nan=False)
 
 
-def test_page_names_the_new_device_and_sets_before_beside_after(drift, frozen, study, scores):
-    report = nodes.write_drift_page(drift, frozen[0], study["tune_scores"], scores)
+SHOWN = ("tune_scores", "tune_flip_scores", "current_scores", "cohort", "current_images")
+
+
+def test_page_names_the_new_device_and_sets_before_beside_after(drift, tables):
+    shown = {name: tables[name] for name in SHOWN}
+    report = nodes.write_drift_page(drift, tables["ensemble"], **shown)
     page = render_page(report)
     assert "Never seen in development: delta." in page
     assert "lower after standardization for 1 of 1 features" in page
@@ -173,3 +177,22 @@ def test_images_that_the_audit_did_not_measure_are_neither_refused_nor_left_out(
 def test_curves_and_the_net_s_view_are_no_features_of_drift(drift):
     pixels = [f["feature"] for f in drift["features"] if f["group"] in ("before", "after")]
     assert pixels == ["before_width", "after_width"]
+
+
+def test_tune_is_scored_over_the_flips_that_the_ensemble_was_frozen_with(frozen, study):
+    name = frozen[0]["members"][0]["name"]
+    flipped = study["tune_scores"].assign(**{name: study["tune_scores"][name] + 1})
+    taken = nodes.score_tune(frozen[0], study["tune_scores"], flipped, study["cohort"])
+    both = frozen[0] | {"flips": ["none", "up_down"]}
+    seen = nodes.score_tune(both, study["tune_scores"], flipped, study["cohort"])
+    assert (seen["calibrated logit"] > taken["calibrated logit"]).all()
+
+
+def test_an_image_is_calibrated_by_its_own_device_and_a_new_one_by_the_pooled_map(frozen):
+    plain = {"method": "identity"}
+    own = {"method": "platt", "slope": 1.0, "intercept": 5.0}
+    calibration = {"scope": "by_device", "pooled": plain, "by_device": {"alpha": own}}
+    images = pd.DataFrame({"image_id": ["b", "a"], "device": ["delta", "alpha"]})
+    scores = pd.DataFrame({"image_id": ["a", "b"], "logit": [1.0, 1.0]})
+    found = nodes.calibrate({"calibration": calibration}, scores, images)
+    assert found["calibrated logit"].tolist() == [6.0, 1.0]

@@ -12,6 +12,7 @@ TAKES = {
     "current_images",
     "current_features",
     "tune_scores",
+    "tune_flip_scores",
     "params:drift",
 }
 GIVES = {"current_features", "current_scores", "drift", "drift_page"}

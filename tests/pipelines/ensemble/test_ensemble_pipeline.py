@@ -8,9 +8,10 @@ TAKES = {
     "sweep_members",
     "sweep_metrics",
     "cohort",
+    "store",
     "params:ensemble",
 }
-GIVES = {"ensemble", "ensemble_metrics"}
+GIVES = {"tune_flip_scores", "ensemble", "ensemble_metrics"}
 
 
 def test_the_room_takes_and_gives_what_the_catalog_names():

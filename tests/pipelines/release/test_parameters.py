@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from mammo_pipeline.mammo.evaluation import HOW
-from mammo_pipeline.pipelines.release.nodes import judge_one
+from mammo_pipeline.pipelines.release.gates import judge_one
 from mammo_pipeline.pipelines.release.parameters import ReleaseParameters
 
 CONF = Path(__file__).parents[3] / "conf/base/parameters/release.yml"

@@ -13,8 +13,9 @@ from omegaconf import OmegaConf
 from scipy.special import expit
 
 from mammo_pipeline.mammo.digest import digest_arrays, digest_record
+from mammo_pipeline.mammo.ensembling.score import score_images
 from mammo_pipeline.mammo.standard import describe_standard
-from mammo_pipeline.pipelines.release import bundle, nodes
+from mammo_pipeline.pipelines.release import bundle, gates, nodes
 from mammo_pipeline.pipelines.release.parameters import GateRule, ReleaseParameters
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
 from mammo_pipeline.tracking import TrackingError, registry
@@ -98,9 +99,18 @@ def ensemble(members):
         "aggregation": "mean",
         "members": [
             {"name": name, "weight": weight, "sha256": digest_arrays(members[name])}
-            for name, weight in (("trial_4", 3), ("trial_1", 1))
+            for name, weight in (("trial_4", 0.75), ("trial_1", 0.25))
         ],
-        "calibration": {"method": "platt", "slope": 3.0, "intercept": -0.5},
+        "combination": {"method": "greedy", "intercept": 0.0, "reference": None},
+        "flips": ["none", "up_down"],
+        "calibration": {
+            "method": "platt",
+            "scope": "by_device",
+            "pooled": {"method": "platt", "slope": 3.0, "intercept": -0.5},
+            "by_device": {"A": {"method": "temperature", "temperature": 2.0}},
+        },
+        "operating_point": {"rule": "target_sensitivity", "target": 0.87, "threshold": 0.2, "n": 9},
+        "scale": {"edges": [-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0], "n": 9},
         "network": NETWORK,
     }
 
@@ -113,9 +123,9 @@ def release(tracked, members, ensemble, tmp_path):
         (tmp_path / "audit.html").write_text("<p>audit</p>")
         readers = {name: lambda arrays=arrays: arrays for name, arrays in members.items()}
         record = evaluation(low) | {"ensemble_sha256": digest_record(ensemble)}
-        gates = nodes.judge_release(record, DEVICES, {"passed": True}, PARAMETERS)
+        verdicts = gates.judge_release(record, DEVICES, {"passed": True}, PARAMETERS)
         page = {"page": str(tmp_path / "audit.html")}
-        made = gates, MAPS, STANDARD, PARAMETERS
+        made = verdicts, MAPS, STANDARD, PARAMETERS
         return nodes.register_ensemble(ensemble, readers, record, page, *made)
 
     return run
@@ -152,13 +162,17 @@ def test_a_release_is_registered_served_equal_and_guarded(release, tracked, memb
     served = released.model
     images = nodes.draw_canvases((288, 224), count=3, seed=0)
     probability = served.predict(images)
-    logits = []
-    for name in ("trial_4", "trial_1"):
-        from mammo_pipeline.mammo.networks.predict import member_logits
-
-        logits.append(member_logits(NETWORK, members[name], images[..., 0], np.arange(3), 3))
-    expected = expit(3.0 * (3 * logits[0].astype(float) + logits[1]) / 4 - 0.5)
-    np.testing.assert_allclose(probability, expected, rtol=1e-5)
+    logits = score_images(ensemble, members, images[..., 0], np.arange(3), 3)
+    unflipped = score_images({**ensemble, "flips": ["none"]}, members, images[..., 0], [0, 1, 2], 3)
+    assert np.abs(logits - unflipped).max() > 1e-3
+    np.testing.assert_allclose(probability, expit(3.0 * logits - 0.5), rtol=1e-5)
+    asked = {"output": "logit"}
+    np.testing.assert_allclose(served.predict(images, params=asked), logits, rtol=1e-5)
+    own, other = ({"device": device} for device in ("A", "never seen"))
+    np.testing.assert_allclose(served.predict(images, params=own), expit(logits / 2), rtol=1e-5)
+    np.testing.assert_array_equal(served.predict(images, params=other), probability)
+    assert released.config["operating_point"]["threshold"] == 0.2
+    assert released.config["scale"]["edges"] == ensemble["scale"]["edges"]
     assert probability.dtype == np.float64
     assert np.ptp(probability) > 0.001
 
@@ -198,12 +212,12 @@ def test_a_refused_version_is_registered_with_its_reasons_and_no_alias(release, 
 
 def test_a_figure_that_a_study_cannot_define_is_not_judged_where_the_rule_allows_it():
     rule = GateRule(name="p.auc", direction="at_most", bound=0.8, why="w", may_be_undefined=True)
-    assert nodes.judge_one(rule, {"p.auc": None})["passed"]
-    assert "not judged" in nodes.judge_one(rule, {"p.auc": None})["reason"]
-    assert not nodes.judge_one(rule, {})["passed"]
-    assert not nodes.judge_one(rule, {"p.auc": 0.9})["passed"]
+    assert gates.judge_one(rule, {"p.auc": None})["passed"]
+    assert "not judged" in gates.judge_one(rule, {"p.auc": None})["reason"]
+    assert not gates.judge_one(rule, {})["passed"]
+    assert not gates.judge_one(rule, {"p.auc": 0.9})["passed"]
     strict = rule.model_copy(update={"may_be_undefined": False})
-    assert not nodes.judge_one(strict, {"p.auc": None})["passed"]
+    assert not gates.judge_one(strict, {"p.auc": None})["passed"]
 
 
 def test_changed_weights_are_refused_before_anything_is_logged(members, ensemble):
@@ -236,7 +250,17 @@ def test_a_release_without_tracking_says_what_to_do(release):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"calibration": {"method": "isotonic"}}, "isotonic"),
+        ({"calibration": {"pooled": {"method": "spline"}, "by_device": {}}}, "spline"),
+        (
+            {
+                "calibration": {
+                    "pooled": {"method": "platt"},
+                    "by_device": {"A": {"method": "spline"}},
+                }
+            },
+            "spline",
+        ),
+        ({"flips": ["none", "sideways"]}, "sideways"),
         ({"members": [{"name": "a", "weight": 0}]}, "positive weight"),
     ],
 )

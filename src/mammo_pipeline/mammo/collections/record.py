@@ -21,6 +21,7 @@ STATED = [
     "PatientAge",
     "Manufacturer",
     "ManufacturerModelName",
+    "InstitutionName",
     "BreastImplantPresent",
     "PhotometricInterpretation",
 ]

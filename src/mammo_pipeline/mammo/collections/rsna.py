@@ -76,6 +76,7 @@ def read_tables(tables: Tables, options: CollectionOptions, names: Sequence[str]
         ViewPosition=images["view"].str.upper(),
         PatientAge=age_text(images["age"]),
         Manufacturer="site " + images["site"],
+        InstitutionName="site " + images["site"],
         ManufacturerModelName="machine " + images["machine"],
         BreastImplantPresent=images["implant"],
     )

@@ -25,6 +25,7 @@ FACTORS = {
     "implant": "patient",
     "laterality": "breast",
     "views_taken": "breast",
+    "site_id": "patient",
 }
 Figure = dict[str, Any]
 

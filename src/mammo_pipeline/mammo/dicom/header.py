@@ -38,6 +38,7 @@ HEADER_KEYWORDS: Keywords = {
     "Modality": None,
     "PresentationIntentType": None,
     "Manufacturer": None,
+    "InstitutionName": None,
     "SeriesDescription": None,
     "ManufacturerModelName": None,
     "PatientID": None,

@@ -55,8 +55,9 @@ def describe_header(
 
     Returns:
         `patient`, `exam` (the date, else the study's UID), `study_date` (YYYYMMDD or ""),
-        `study_uid`, `sop_instance`, `unit` (DeviceSerialNumber (0018,1000)): private; and the
-        columns of the table of images that a header fills.
+        `study_uid`, `sop_instance`, `unit` (DeviceSerialNumber (0018,1000)), `site`
+        (InstitutionName (0008,0080)): private; and the columns of the table of images that a header
+        fills.
 
     Raises:
         RefusedError: The first rule that the file breaks. What the rules did not foresee is
@@ -101,7 +102,19 @@ def read_identity(header: Header) -> dict[str, str]:
         raise RefusedError("no_identity", f"empty {', '.join(missing)}")
     unit = "\\".join(list_texts(header, "DeviceSerialNumber"))
     study_uid = read_text(header, "StudyInstanceUID")
-    return {**identity, "study_date": date, "study_uid": study_uid, "unit": unit}
+    known = {"study_date": date, "study_uid": study_uid, "unit": unit}
+    return {**identity, **known, "site": read_site(header)}
+
+
+def read_site(header: Header) -> str:
+    """Returns InstitutionName (0008,0080), "" where it is empty or absent; private.
+
+    Letters and spaces are evened out: two machines of one site may write its name two ways.
+
+    >>> read_site({"InstitutionName": "St.  Olav "}) == read_site({"InstitutionName": "ST. OLAV"})
+    True
+    """
+    return " ".join("\\".join(list_texts(header, "InstitutionName")).casefold().split())
 
 
 def read_date(header: Header) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mammo_pipeline.mammo.ensembling.flips import check_flips, flip_images
 from mammo_pipeline.mammo.networks.families import build_image_net, read_network
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def member_logits(
     pixels: np.ndarray,
     positions: np.ndarray,
     batch: int,
+    flips: Sequence[str] = ("none",),
 ) -> np.ndarray:
     """Returns the member's logit of each image, float32 of shape (n,).
 
@@ -32,17 +34,21 @@ def member_logits(
         pixels: The store, uint16 (images, rows, columns).
         positions: Places in the store of the n images to score.
         batch: Images at once.
+        flips: How the image is mirrored; the logits are averaged over them.
 
     Raises:
-        ValueError: The arrays do not fit the network, or an answer is not finite.
+        ValueError: The arrays do not fit the network, a flip is unknown, or an answer is not
+            finite.
     """
+    flips = check_flips(flips)
     model = _build_once(json.dumps(read_network(network).model_dump(mode="json"), sort_keys=True))
     assign_variables({v.path: v for v in model.weights}, arrays)
     places = np.asarray(positions)
-    outputs = predict_batches(
-        model, lambda rows: pixels[places[rows]][..., np.newaxis], len(places), batch
-    )
-    logits = outputs.reshape(-1).astype(np.float32)
+    outputs = [
+        predict_batches(model, partial(_read_flipped, pixels, places, flip), len(places), batch)
+        for flip in flips
+    ]
+    logits = np.mean(outputs, axis=0, dtype=float).reshape(-1).astype(np.float32)
     wrong = np.flatnonzero(~np.isfinite(logits))
     if len(wrong):
         raise ValueError(
@@ -50,6 +56,12 @@ def member_logits(
             f"at store position {places[wrong[0]]}: its weights are damaged or diverged"
         )
     return logits
+
+
+def _read_flipped(
+    pixels: np.ndarray, places: np.ndarray, flip: str, rows: np.ndarray
+) -> np.ndarray:
+    return flip_images(pixels[places[rows]], flip)[..., np.newaxis]
 
 
 @lru_cache(maxsize=4)

@@ -13,6 +13,8 @@ from .study import Exam, Woman
 
 _SURNAMES = "Abel Brandt Castel Dorn Eklund Ferrand Gruber Holm Ivarsson Janssen Keller Lindqvist"
 _FORENAMES = "Anna Berta Clara Dora Elisa Frida Greta Hanna Ines Judith Karla Lotte Marta Nora"
+# Of one length: whichever it is, the file stays as long.
+_SITES = ("Phantom Breast Centre", "Phantom Breast Clinic", "Phantom Health Centre")
 _VIEW_CODES = {
     "CC": ("R-10242", "cranio-caudal"),
     "MLO": ("R-10226", "medio-lateral oblique"),
@@ -95,9 +97,17 @@ def _describe_patient(woman: Woman, exam: Exam, device: Device) -> dict[str, Any
         "PatientBirthDate": born.strftime("%Y%m%d"),
         "PatientSex": "F",
         "PatientAge": f"{months:03d}M" if in_months else f"{years:03d}Y",
-        "InstitutionName": "Phantom Breast Centre",
+        "InstitutionName": choose_site(woman),
         "ReferringPhysicianName": "Referrer^Imagined",
     }
+
+
+def choose_site(woman: Woman) -> str:
+    """Returns InstitutionName (0008,0080): where she goes, told by her number alone.
+
+    Neither the device nor the outcome enters, and no random number is drawn for it.
+    """
+    return _SITES[int(make_uid(woman, "site").rsplit(".", 1)[-1]) % len(_SITES)]
 
 
 def _describe_unit(device: Device) -> dict[str, Any]:

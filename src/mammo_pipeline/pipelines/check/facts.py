@@ -30,8 +30,9 @@ from mammo_pipeline.pipelines.check.parameters import CheckParameters
 # What `ingest` may state of an image; a column that it did not write is told as not checked.
 IMAGE_COLUMNS = [
     "image_id", "file_id", "exam_id", "patient_id", "laterality", "view", "device", "detector",
-    "unit_id", "software", "rows_px", "columns_px", "row_spacing_mm", "column_spacing_mm",
-    "spacing_source", "photometric", "presentation_intent", "bits_allocated", "bits_stored",
+    "unit_id", "site_id", "software", "rows_px", "columns_px", "row_spacing_mm",
+    "column_spacing_mm", "spacing_source", "photometric", "presentation_intent", "bits_allocated",
+    "bits_stored",
     "high_bit", "pixel_representation", "transfer_syntax", "size_bytes", "window_count",
     "window_center", "window_width", "window_names", "voi_function", "lut_count", "lut_names",
     "patient_orientation", "horizontal_flip", "implant", "burned_in", "lossy", "kvp",

@@ -11,8 +11,7 @@ import pandas as pd
 
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.store import StoredImages
-from mammo_pipeline.mammo import ensembling
-from mammo_pipeline.mammo.calibration import apply_calibration
+from mammo_pipeline.mammo.calibration.maps import apply_calibration
 from mammo_pipeline.mammo.digest import digest_data, refuse_other_data
 from mammo_pipeline.mammo.drift import (
     VERDICTS,
@@ -21,6 +20,8 @@ from mammo_pipeline.mammo.drift import (
     compare_features,
     summarise_drift,
 )
+from mammo_pipeline.mammo.ensembling.combine import combine_table
+from mammo_pipeline.mammo.ensembling.score import read_members, score_images
 from mammo_pipeline.mammo.fates import describe_fate
 from mammo_pipeline.pipelines.drift.parameters import DriftParameters
 
@@ -39,9 +40,9 @@ def score_current_images(
 ) -> pd.DataFrame:
     """Returns image_id and the ensemble's uncalibrated logit of each standardized current image."""
     ready = current_store.index[current_store.index["position"] >= 0]
-    logits = ensembling.score_images(
+    logits = score_images(
         ensemble,
-        ensembling.read_members(ensemble, sweep_members),
+        read_members(ensemble, sweep_members),
         current_store.pixels,
         ready["position"].to_numpy(),
         parameters.batch,
@@ -59,6 +60,7 @@ def compare_cohorts(
     current_features: pd.DataFrame,
     ensemble: dict[str, Any],
     tune_scores: pd.DataFrame,
+    tune_flip_scores: pd.DataFrame,
     current_scores: pd.DataFrame,
     parameters: DriftParameters,
 ) -> dict[str, Any]:
@@ -75,8 +77,8 @@ def compare_cohorts(
     features = compare_features(reference, current, list_columns(reference, parameters), **settings)
     measured = join_features(reference, image_features), join_features(current, current_features)
     features += compare_features(*measured, list_pixels(measured[0]), **settings)
-    tune = add_scores(cohort, score_tune(ensemble, tune_scores))
-    scored = add_scores(current_images, calibrate(ensemble, current_scores))
+    tune = add_scores(cohort, score_tune(ensemble, tune_scores, tune_flip_scores, cohort))
+    scored = add_scores(current_images, calibrate(ensemble, current_scores, current_images))
     scores = [Feature("calibrated logit", "numeric", "score")]
     features += compare_features(tune, scored, scores, **settings)
     groups = summarise_drift(features)
@@ -146,19 +148,28 @@ def list_pixels(measured: pd.DataFrame) -> list[Feature]:
     ]
 
 
-def score_tune(ensemble: dict[str, Any], tune_scores: pd.DataFrame) -> pd.DataFrame:
-    """Returns image_id and the frozen ensemble's calibrated logit of each tune image."""
-    members = ensemble["members"]
-    logits = ensembling.mean_logits(
-        tune_scores[[member["name"] for member in members]],
-        [member["weight"] for member in members],
-    )
-    return calibrate(ensemble, tune_scores[["image_id"]].assign(logit=logits))
+def score_tune(
+    ensemble: dict[str, Any],
+    tune_scores: pd.DataFrame,
+    tune_flip_scores: pd.DataFrame,
+    cohort: pd.DataFrame,
+) -> pd.DataFrame:
+    """Returns image_id and the frozen ensemble's calibrated logit of each tune image.
+
+    The members' logits are those over the flips that the ensemble was frozen with.
+    """
+    seen = tune_scores if list(ensemble["flips"]) == ["none"] else tune_flip_scores
+    scores = seen[["image_id"]].assign(logit=combine_table(seen, ensemble))
+    return calibrate(ensemble, scores, cohort)
 
 
-def calibrate(ensemble: dict[str, Any], scores: pd.DataFrame) -> pd.DataFrame:
-    """Returns image_id and the calibrated logit."""
-    calibrated = apply_calibration(ensemble["calibration"], scores["logit"])
+def calibrate(ensemble: dict[str, Any], scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Returns image_id and the calibrated logit, by the map of the image's device where it has one.
+
+    A device that tune never saw has the pooled map.
+    """
+    devices = scores[["image_id"]].merge(images[["image_id", "device"]], "left", "image_id")
+    calibrated = apply_calibration(ensemble["calibration"], scores["logit"], devices["device"])
     return scores[["image_id"]].assign(**{"calibrated logit": calibrated})
 
 
@@ -221,15 +232,19 @@ def write_drift_page(
     drift: dict[str, Any],
     ensemble: dict[str, Any],
     tune_scores: pd.DataFrame,
+    tune_flip_scores: pd.DataFrame,
     current_scores: pd.DataFrame,
+    cohort: pd.DataFrame,
+    current_images: pd.DataFrame,
 ) -> dict[str, Any]:
     """Returns the drift page as a report."""
     from mammo_pipeline.pipelines.drift import page
 
-    scores = {
-        "reference (tune)": score_tune(ensemble, tune_scores)["calibrated logit"],
-        "current": calibrate(ensemble, current_scores)["calibrated logit"],
+    tables = {
+        "reference (tune)": score_tune(ensemble, tune_scores, tune_flip_scores, cohort),
+        "current": calibrate(ensemble, current_scores, current_images),
     }
+    scores = {name: table["calibrated logit"] for name, table in tables.items()}
     return {
         "title": "Drift of the current cohort",
         "subtitle": "Each feature of the current cohort against train and tune.",

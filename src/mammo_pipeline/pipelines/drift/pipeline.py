@@ -7,7 +7,9 @@ from mammo_pipeline.pipelines.standardize.pipeline import measure_folder, read_f
 
 COMPARED = ["cohort", "store", "image_features", "current_images", "current_files"]
 COMPARED += ["current_store", "current_features", "ensemble"]
-COMPARED += ["tune_scores", "current_scores", "params:drift"]
+COMPARED += ["tune_scores", "tune_flip_scores", "current_scores", "params:drift"]
+SHOWN = ["drift", "ensemble", "tune_scores", "tune_flip_scores", "current_scores"]
+SHOWN += ["cohort", "current_images"]
 
 
 def create_pipeline() -> Pipeline:
@@ -31,7 +33,7 @@ def create_pipeline() -> Pipeline:
                 ),
                 node(
                     nodes.write_drift_page,
-                    inputs=["drift", "ensemble", "tune_scores", "current_scores"],
+                    inputs=SHOWN,
                     outputs="drift_page",
                     name="write_drift_page",
                 ),

@@ -10,9 +10,23 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             node(
+                nodes.score_tune_flips,
+                inputs=[
+                    "tune_scores",
+                    "sweep_members",
+                    "store",
+                    "cohort",
+                    "sweep_metrics",
+                    "params:ensemble",
+                ],
+                outputs="tune_flip_scores",
+                name="score_tune_flips",
+            ),
+            node(
                 nodes.freeze_ensemble,
                 inputs=[
                     "tune_scores",
+                    "tune_flip_scores",
                     "sweep_trials",
                     "sweep_members",
                     "sweep_metrics",
@@ -21,6 +35,6 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs=["ensemble", "ensemble_metrics"],
                 name="freeze_ensemble",
-            )
+            ),
         ]
     )

@@ -1,52 +1,140 @@
-"""What was measured, as sections of the audit page: each takes a record, returns one section."""
+"""The audit page: the verdict first, then who is judged, on whom, and every figure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from mammo_pipeline.mammo.evaluation import HOW
-from mammo_pipeline.mammo.scoring import roc_points
-from mammo_pipeline.reporting import charts
-from mammo_pipeline.reporting.page import show_figure, show_number
+from mammo_pipeline.datasets.appended import Appended
+from mammo_pipeline.datasets.store import StoredImages
+from mammo_pipeline.mammo import changes
+from mammo_pipeline.mammo.calibration.prevalence import tabulate_shift
+from mammo_pipeline.mammo.cases import gather_member_logits, pick_cases
+from mammo_pipeline.mammo.digest import digest_record
+from mammo_pipeline.mammo.ensembling import score as ensembling
+from mammo_pipeline.mammo.exam import BOX_COLUMNS
+from mammo_pipeline.pipelines.evaluate import closer
+from mammo_pipeline.pipelines.evaluate.measure import find_fitted_prevalence
+from mammo_pipeline.pipelines.evaluate.parameters import EvaluateParameters
 
-Section = dict[str, Any]
-
-NAMES = {
-    "auroc": "AUROC",
-    "pauc": "partial AUROC",
-    "specificity_at_sensitivity": "specificity on the curve",
-    "brier_loss": "Brier loss",
-    "log_loss": "log loss",
-    "calibration_error": "expected calibration error",
-    "calibration_slope": "calibration slope",
-    "calibration_intercept": "calibration intercept",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "recall_rate": "recall rate",
-    "ppv": "positive predictive value",
-}
-AXES = {"device": "device", "density": "density", "age_band": "age", "views": "views"}
-AXES |= {"laterality": "breast", "lesion_kind": "cancers showing"}
+Record = dict[str, Any]
+Pictures = dict[tuple[str, str], list[np.ndarray]]
+SUBTITLE = (
+    "Unit: the breast of one exam. Intervals: bootstrap by patient. The test set was opened once, "
+    "after everything was frozen on tune."
+)
+VERSIONS = {"data version": "data_version", "test labels": "test_truth_version"}
+SHOWN = ["auroc", "sensitivity", "specificity", "recall_rate", "calibration_error"]
 
 
-def state_result(evaluation: Mapping[str, Any]) -> str:
-    """Returns the one sentence on top of the page."""
-    count = evaluation["count"]
-    return (
-        f"AUROC {show_figure(evaluation['auroc'])} on {count['breasts']} breasts of "
-        f"{count['patients']} patients, {count['positives']} with cancer. Whether that is enough "
-        "is the gate's decision, in the room release."
+def draw_cases(
+    test_scores: pd.DataFrame,
+    test_breasts: pd.DataFrame,
+    ensemble: Record,
+    sweep_members: closer.Members,
+    store: StoredImages,
+    canvas_test_lesions: pd.DataFrame,
+    parameters: EvaluateParameters,
+) -> tuple[pd.DataFrame, Pictures]:
+    """Returns the breasts that a reviewer should look at, and their pictures by (exam, side).
+
+    The pictures hold the heat of the whole ensemble and the lesions that are known. They are
+    written nowhere but into the page.
+    """
+    if not parameters.cases:
+        return test_breasts[:0], {}
+    cases = pick_cases(gather_member_logits(test_scores, test_breasts), parameters.cases)
+    wanted = test_scores.merge(cases[["exam_id", "laterality"]], on=["exam_id", "laterality"])
+    wanted = wanted.sort_values(["exam_id", "laterality", "view"]).reset_index(drop=True)
+    return cases, draw_images(
+        *(wanted, ensemble, sweep_members, store, canvas_test_lesions, parameters.batch)
     )
 
 
-def list_facts(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+def draw_images(
+    images: pd.DataFrame,
+    ensemble: Record,
+    sweep_members: closer.Members,
+    store: StoredImages,
+    lesions: pd.DataFrame,
+    batch: int,
+) -> Pictures:
+    """Returns the pictures of each breast of some images, CC before MLO, plain beside heat."""
+    from mammo_pipeline.mammo.networks.families import heatmap_places, read_network
+    from mammo_pipeline.reporting.audit.cases import draw_view
+    from mammo_pipeline.reporting.overlay import stretch_heat
+
+    positions = closer.find_positions(images, store)
+    members = ensembling.read_members(ensemble, sweep_members)
+    maps = closer.map_images(ensemble, members, store.pixels, positions, batch)
+    heats, places = [None] * len(images), None
+    if maps is not None:
+        odds = np.log(np.clip(maps, 1e-7, 1 - 1e-7)) - np.log1p(-np.clip(maps, 1e-7, 1 - 1e-7))
+        heats = list(stretch_heat(odds))
+        seen = heatmap_places(read_network(ensemble["network"]))
+        places = (seen.stride_px, seen.offset_px, seen.window_px)
+    pictures: Pictures = {}
+    for (_, image), position, heat in zip(images.iterrows(), positions, heats, strict=True):
+        boxes = lesions.loc[lesions["image_id"] == image["image_id"], BOX_COLUMNS].to_numpy(float)
+        drawn = draw_view(np.asarray(store.pixels[int(position)]), boxes, heat, places)
+        pictures.setdefault((str(image["exam_id"]), str(image["laterality"])), []).extend(drawn)
+    return pictures
+
+
+def write_audit_page(
+    evaluation: Record,
+    test_breasts: pd.DataFrame,
+    ensemble: Record,
+    release_gates: Sequence[Record],
+    cases: pd.DataFrame,
+    case_pictures: Pictures,
+    contract: Record,
+    device_audit: Record,
+    split_record: Record,
+    ensemble_metrics: dict[str, float],
+    train_metrics: Record,
+    evaluation_history: Appended,
+    sign_offs: Appended,
+    parameters: EvaluateParameters,
+) -> Record:
+    """Returns the audit page as a report: who was judged, on whom, and how."""
+    from mammo_pipeline.reporting.audit import identity as who
+    from mammo_pipeline.reporting.audit import verdict
+
+    alarms, now = evaluation["shortcuts"]["alarms"], datetime.now(UTC).isoformat(timespec="seconds")
+    identity = describe_identity(split_record, parameters, now)
+    behind = (contract, device_audit, ensemble_metrics, train_metrics)
+    sections = [
+        verdict.show_verdict(release_gates, alarms),
+        *list_measured(evaluation, ensemble, test_breasts, identity),
+        *list_looked_at(evaluation, cases, case_pictures),
+        *list_background(evaluation, ensemble, *behind),
+        show_changes(evaluation, ensemble, release_gates, evaluation_history, now),
+        show_sign_offs(evaluation, sign_offs),
+    ]
+    return {
+        "title": "Audit of the ensemble on the test set",
+        "subtitle": SUBTITLE,
+        "verdict": verdict.state_verdict(release_gates, alarms),
+        "facts": list_facts(evaluation),
+        "sections": sections,
+        "footer": {name: evaluation[key] for name, key in VERSIONS.items()},
+        "record": who.record_identity(evaluation, release_gates, identity),
+    }
+
+
+def list_facts(evaluation: Record) -> Record:
     """Returns the facts on top of the page."""
-    names = ["auroc", "sensitivity", "specificity", "recall_rate", "calibration_error"]
+    from mammo_pipeline.reporting.audit.performance import NAMES
+
     count = evaluation["count"]
-    return {NAMES[name]: evaluation[name] for name in names} | {
+    return {NAMES[name]: evaluation[name] for name in SHOWN} | {
         "breasts": count["breasts"],
         "with cancer": count["positives"],
         "patients": count["patients"],
@@ -54,108 +142,131 @@ def list_facts(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def show_figures(evaluation: Mapping[str, Any]) -> Section:
-    """Returns every figure with its interval, its n and how it was computed."""
-    rows = []
-    for name in HOW:
-        found = evaluation[name]
-        low, high = found["low"], found["high"]
-        value = found["value"] if found["value"] is not None else f"undefined: {found['reason']}"
-        rows.append([NAMES[name], value, low, high, found["n"], found["how"]])
-    return {
-        "title": "Figures",
-        "text": "A patient drawn twice counts twice; patients with and without cancer are drawn "
-        "apart, so that prevalence stays. All figures share the same replicates.",
-        "table": {"columns": ["figure", "value", "low", "high", "n", "how"], "rows": rows},
-    }
+def list_measured(
+    evaluation: Record, ensemble: Record, breasts: pd.DataFrame, identity: Record
+) -> list[Record]:
+    """Returns who is judged, on whom, and the figures of the whole test set."""
+    from mammo_pipeline.reporting.audit import background
+    from mammo_pipeline.reporting.audit.identity import show_identity
 
-
-def show_ranking(evaluation: Mapping[str, Any], breasts: pd.DataFrame) -> Section:
-    """Returns the ROC curve with the frozen operating point and BCSC's readers."""
-    false_rate, true_rate = roc_points(breasts["cancer"], breasts["calibrated_logit"])
-    section: Section = {"title": "Ranking and operating point", "text": _tell_point(evaluation)}
-    if evaluation["auroc"]["value"] is None:
-        return section | {"caption": f"No curve: {evaluation['auroc']['reason']}."}
-    point = (1 - evaluation["specificity"]["value"], evaluation["sensitivity"]["value"])
-    label = f"ensemble, {show_figure(evaluation['auroc'])}"
-    readers = {"BCSC readers, screening": (1 - 0.889, 0.869)}
-    drawn = charts.roc_curve(false_rate, true_rate, label, "ROC curve on test", point, readers)
-    outcome = breasts["cancer"].map({0: "no cancer", 1: "cancer"})
-    logits = "calibrated logit of a breast"
-    spread = charts.histogram_by_group(breasts["calibrated_logit"], outcome, logits)
-    caption = (
-        f"ROC curve of {len(breasts)} breasts, {int(breasts['cancer'].sum())} with cancer, and the "
-        "scores behind it, each group to area 1."
-    )
-    return section | {"chart": [drawn, spread], "caption": caption}
-
-
-def _tell_point(evaluation: Mapping[str, Any]) -> str:
-    point = evaluation["operating_point"]
-    rule = {
-        "target_sensitivity": "the highest threshold whose sensitivity on tune reaches",
-        "target_recall_rate": "the lowest threshold whose recall rate on tune does not exceed",
-    }[point["rule"]]
-    return (
-        f"A breast is recalled when its probability is at least {show_number(point['threshold'])}: "
-        f"{rule} {point['target']:g} ({point['n']} breasts, {point['positives']} with cancer). On "
-        f"test this gives sensitivity {show_figure(evaluation['sensitivity'])}, specificity "
-        f"{show_figure(evaluation['specificity'])} and recall rate "
-        f"{show_figure(evaluation['recall_rate'])}."
-    )
-
-
-def show_calibration(evaluation: Mapping[str, Any], breasts: pd.DataFrame) -> Section:
-    """Returns the reliability diagram and its table."""
-    table = pd.DataFrame(evaluation["reliability"])
-    keys = ["n", "positives", "predicted", "observed", "low", "high"]
-    return {
-        "title": "Calibration",
-        "text": "Bins hold equal counts of breasts; bars are Wilson intervals of the share with "
-        "cancer, which take breasts as independent. The calibration error cannot fall below what "
-        "chance gives at this n.",
-        "chart": charts.reliability_diagram(table, breasts["probability"], "Reliability on test"),
-        "caption": "Observed share with cancer against predicted probability; below, how often "
-        "each probability was given.",
-        "table": {
-            "columns": ["breasts", "with cancer", "predicted", "observed", "low", "high"],
-            "rows": table[keys].to_numpy(object).tolist(),
-        },
-    }
-
-
-def show_subgroups(evaluation: Mapping[str, Any]) -> Section:
-    """Returns the forest of subgroup AUROCs and the table; small cells are marked, not dropped."""
-    groups = evaluation["subgroups"]
-    keys = ["n", "positives", "patients", "auroc", "recall_rate", "sensitivity", "specificity"]
-    named = [f"{AXES.get(group['axis'], group['axis'])}: {group['group']}" for group in groups]
-    rows = [
-        [name, *(g[key] for key in keys), _mark_small(g)]
-        for name, g in zip(named, groups, strict=True)
+    return [
+        show_identity(evaluation, ensemble, identity),
+        background.show_flow(evaluation["flow"]),
+        *list_scored(evaluation, ensemble, breasts),
     ]
-    forest = [
-        {"name": f"{name} ({g['positives']}/{g['n']})", "small": g["small"], **g["auroc"]}
-        for name, g in zip(named, groups, strict=True)
+
+
+def list_scored(evaluation: Record, ensemble: Record, breasts: pd.DataFrame) -> list[Record]:
+    """Returns the sections on what scores and outcomes alone tell, whoever made the scores."""
+    from mammo_pipeline.reporting.audit import performance, reliability
+    from mammo_pipeline.reporting.audit.decision import show_decision_curve
+    from mammo_pipeline.reporting.audit.ensemble import show_ensemble
+    from mammo_pipeline.reporting.audit.subgroups import show_subgroups
+
+    prevalence = ensemble["scale"]["prevalence"]
+    shift = tabulate_shift(
+        breasts["calibrated_logit"], find_fitted_prevalence(ensemble), [prevalence]
+    )
+    return [
+        performance.show_figures(evaluation),
+        performance.show_ranking(evaluation, breasts),
+        performance.show_units(evaluation["units"]),
+        performance.show_screening(evaluation["screening"]),
+        performance.show_ripening(evaluation["ripening"]),
+        show_ensemble(ensemble),
+        reliability.show_calibration(evaluation["calibration"]),
+        reliability.show_choice(ensemble["calibration"]),
+        reliability.show_prevalence_shift(shift),
+        show_decision_curve(evaluation["decision"]["here"]),
+        show_decision_curve(evaluation["decision"]["screening"], "screening"),
+        show_subgroups(evaluation["subgroups"], evaluation),
     ]
-    columns = ["subgroup", "breasts", "with cancer", "patients", "AUROC", "recall rate"]
+
+
+def list_looked_at(evaluation: Record, cases: pd.DataFrame, pictures: Pictures) -> list[Record]:
+    """Returns the sections on shortcuts, an earlier model, lesions and single breasts."""
+    from mammo_pipeline.reporting.audit.cases import show_cases
+    from mammo_pipeline.reporting.audit.comparison import show_comparison
+    from mammo_pipeline.reporting.audit.lesions import show_lesions
+    from mammo_pipeline.reporting.audit.shortcuts import show_shortcuts
+
+    comparison = evaluation["comparison"]
+    beside = {"title": "Beside the earlier model", "text": "Not compared."}
+    if "reason" in comparison:
+        beside["text"] = f"Not compared: {comparison['reason']}."
+    else:
+        beside = show_comparison(comparison)
+    return [
+        show_shortcuts(evaluation["shortcuts"]),
+        beside,
+        show_lesions(evaluation["lesions"]),
+        show_cases(cases, pictures),
+    ]
+
+
+def list_background(
+    evaluation: Record,
+    ensemble: Record,
+    contract: Record,
+    device_audit: Record,
+    ensemble_metrics: dict[str, float],
+    train_metrics: Record,
+) -> list[Record]:
+    """Returns what stands behind the figures: data, devices, making, other people's figures."""
+    from mammo_pipeline.reporting.audit import background
+
+    return [
+        background.show_contract(contract),
+        background.show_devices(device_audit),
+        background.show_making(ensemble, ensemble_metrics, train_metrics),
+        background.show_benchmarks(evaluation),
+        background.show_limits(evaluation, ensemble),
+    ]
+
+
+def describe_identity(split_record: Record, parameters: EvaluateParameters, now: str) -> Record:
+    """Returns what the page says of its making: run, model, commit, parameters, time."""
+    from mammo_pipeline.provenance import describe_making
+    from mammo_pipeline.tracking import active_run
+
+    run, making = active_run(), describe_making(Path.cwd())
     return {
-        "title": "Subgroups",
-        "text": "The same ensemble and the same frozen threshold in each subgroup. A lesion kind "
-        "holds the cancers that show it and every breast without cancer.",
-        "chart": charts.forest_plot(
-            forest, "AUROC", "AUROC by subgroup", evaluation["auroc"]["value"]
-        ),
-        "caption": "AUROC by subgroup (breasts with cancer / all); hollow: small; dashed: the "
-        "whole test set.",
-        "table": {
-            "columns": [*columns, "sensitivity", "specificity", "size"],
-            "rows": rows,
-            "note": "AUROC: patient bootstrap within the subgroup; an area of 1 gets no width from "
-            "it, which is no certainty. Shares: Wilson. With this many subgroups some lie far from "
-            "the whole by chance.",
-        },
+        "run_id": run.run_id if run else None,
+        "registered_model": run.registered_model if run else None,
+        "commit": making["commit"],
+        "mammo_pipeline": making["mammo_pipeline"],
+        "split_sha256": split_record["digest"],
+        "parameters_sha256": digest_record(parameters.model_dump(mode="json")),
+        "kedro_env": os.environ.get("MAMMO_PIPELINE_ENV") or None,
+        "evaluated": now,
     }
 
 
-def _mark_small(group: Mapping[str, Any]) -> Any:
-    return {"state": "warn", "text": "small"} if group["small"] else "enough"
+def summarize(evaluation: Record, ensemble: Record, gates: Sequence[Record], when: str) -> Record:
+    """Returns the evaluation as its history keeps it."""
+    rung = [one["name"] for one in evaluation["shortcuts"]["alarms"] if one["alarmed"]]
+    return changes.summarize_evaluation(evaluation, ensemble["calibration"], gates, rung, when)
+
+
+def show_changes(
+    evaluation: Record,
+    ensemble: Record,
+    gates: Sequence[Record],
+    history: Appended,
+    when: str,
+) -> Record:
+    """Returns what changed since the last evaluation that was another."""
+    from mammo_pipeline.reporting.audit import changes as section
+
+    now = summarize(evaluation, ensemble, gates, when)
+    before = changes.find_previous(now, history.records())
+    return section.show_changes(changes.compare_evaluations(now, before))
+
+
+def show_sign_offs(evaluation: Record, sign_offs: Appended) -> Record:
+    """Returns who signed a page of this ensemble, and how to sign this one."""
+    from mammo_pipeline.reporting.audit.sign_off import give_command, show_sign_off
+
+    env = os.environ.get("MAMMO_PIPELINE_ENV")
+    command = give_command(env if env and env != "local" else None)
+    return show_sign_off(sign_offs.records(), evaluation["ensemble_sha256"], command)

@@ -23,7 +23,7 @@ def build_members(
     Raises:
         ValueError: A member is missing, or its weights changed since the ensemble was frozen.
     """
-    from mammo_pipeline.mammo.ensembling import check_members, read_members
+    from mammo_pipeline.mammo.ensembling.score import check_members, read_members
 
     arrays = read_members(ensemble, readers)
     check_members(ensemble, arrays)
@@ -72,38 +72,52 @@ def member_artifact(place: int) -> str:
 def describe_model(
     ensemble: Mapping[str, Any], standard: Mapping[str, Any], artifacts: Mapping[str, Path]
 ) -> dict[str, Any]:
-    """Returns the model config: members, calibration, standard of the images, digest of each file.
+    """Returns the model config: all that a score needs but the weights, and each file's digest.
 
     Raises:
         ValueError: The ensemble is not one that the serving file can express.
     """
-    calibration = ensemble["calibration"]
-    if calibration["method"] != "platt":
-        raise ValueError(
-            f"the serving file knows the calibration 'platt', found {calibration['method']!r}"
-        )
     shape_px = list(ensemble["network"]["image_shape"])
     if shape_px != standard["shape_px"]:
         raise ValueError(
             f"the network was made for canvases of {shape_px}, standardize now makes "
             f"{standard['shape_px']}. Run the rooms from train on again."
         )
-    weights = [float(member["weight"]) for member in ensemble["members"]]
-    if not weights or min(weights) <= 0:
-        raise ValueError(f"every member needs a positive weight, found {weights}")
+    refuse_unservable(ensemble)
+    calibration, point = ensemble["calibration"], ensemble["operating_point"]
     return {
         "members": [
-            {"artifact": member_artifact(place), "weight": weight}
-            for place, weight in enumerate(weights)
+            {"artifact": member_artifact(k), "name": m["name"], "weight": float(m["weight"])}
+            for k, m in enumerate(ensemble["members"])
         ],
+        "combination": dict(ensemble["combination"]),
+        "flips": list(ensemble["flips"]),
         "aggregation": ensemble["aggregation"],
         "standard": dict(standard),
-        "slope": float(calibration["slope"]),
-        "intercept": float(calibration["intercept"]),
+        "calibration": {name: calibration[name] for name in ("scope", "pooled", "by_device")},
+        "operating_point": {name: point[name] for name in ("rule", "target", "threshold")},
+        "scale": {"edges": [float(edge) for edge in ensemble["scale"]["edges"]]},
         "digests": {
             name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in artifacts.items()
         },
     }
+
+
+def refuse_unservable(ensemble: Mapping[str, Any]) -> None:
+    """Raises ValueError for a map, a flip or a weight that the serving file does not know."""
+    from mammo_pipeline.serving.ensemble_model import FLIPS, MAPS
+
+    calibration = ensemble["calibration"]
+    maps = [calibration["pooled"], *calibration["by_device"].values()]
+    if unknown := {fitted["method"] for fitted in maps} - MAPS.keys():
+        raise ValueError(
+            f"the serving file knows the calibrations {sorted(MAPS)}, found {sorted(unknown)}"
+        )
+    if unknown := set(ensemble["flips"]) - FLIPS.keys():
+        raise ValueError(f"the serving file knows the flips {list(FLIPS)}, found {sorted(unknown)}")
+    weights = [float(member["weight"]) for member in ensemble["members"]]
+    if not weights or min(weights) <= 0:
+        raise ValueError(f"every member needs a positive weight, found {weights}")
 
 
 def compare_served(
@@ -120,10 +134,14 @@ def compare_served(
         members: The models that were saved.
         images: uint16 (n, rows, columns, 1).
     """
-    from mammo_pipeline.mammo.ensembling import mean_logits
+    from mammo_pipeline.mammo.ensembling.combine import combine_logits
+    from mammo_pipeline.mammo.ensembling.flips import flip_images
 
-    outputs = [np.asarray(model(images, training=False)).reshape(-1) for model in members.values()]
-    weights = [member["weight"] for member in ensemble["members"]]
-    expected = mean_logits(np.stack(outputs, axis=1), weights)
-    found = served.unwrap_python_model().mean_logits(images)
+    outputs = [
+        [np.asarray(model(flip_images(images, f), training=False)) for f in ensemble["flips"]]
+        for model in members.values()
+    ]
+    logits = np.mean(outputs, axis=1, dtype=float).reshape(len(members), len(images)).T
+    expected = combine_logits(logits, ensemble["members"], ensemble["combination"])
+    found = served.predict(images, params={"output": "logit"})
     return float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max())

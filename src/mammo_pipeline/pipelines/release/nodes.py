@@ -13,9 +13,8 @@ import numpy as np
 from mammo_pipeline import serving
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.mammo.digest import digest_record
-from mammo_pipeline.mammo.gate import gate_passed, judge_gate
-from mammo_pipeline.pipelines.release.figures import collect_figures
-from mammo_pipeline.pipelines.release.parameters import GateRule, ReleaseParameters
+from mammo_pipeline.mammo.gate import gate_passed
+from mammo_pipeline.pipelines.release.parameters import ReleaseParameters
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
 from mammo_pipeline.tracking import model_link, run_link, server_command
 
@@ -26,30 +25,6 @@ log = logging.getLogger(__name__)
 
 class ServedDifferenceError(ValueError):
     """The model as served does not say what the trained members say."""
-
-
-def judge_release(
-    evaluation: dict[str, Any],
-    device_audit: dict[str, Any],
-    contract: dict[str, Any],
-    parameters: ReleaseParameters,
-) -> list[dict[str, Any]]:
-    """Returns one verdict a rule, each with the reason of the rule beside its outcome."""
-    figures = collect_figures(evaluation=evaluation, device_audit=device_audit, contract=contract)
-    return [judge_one(rule, figures) for rule in parameters.gates]
-
-
-def judge_one(rule: GateRule, figures: dict[str, float | None]) -> dict[str, Any]:
-    """Returns the verdict of one rule.
-
-    A figure that is stated as undefined, such as the device probe of a study with one device, is
-    not judged where the rule allows it. A figure that nobody states never passes.
-    """
-    [verdict] = judge_gate([rule.model_dump()], figures)
-    if rule.may_be_undefined and rule.name in figures and figures[rule.name] is None:
-        reason = f"{rule.name} is undefined in this study, so it was not judged"
-        verdict = {**verdict, "passed": True, "reason": reason}
-    return verdict | {"why": rule.why}
 
 
 def register_ensemble(

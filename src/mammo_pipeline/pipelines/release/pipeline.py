@@ -10,12 +10,6 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             node(
-                nodes.judge_release,
-                inputs=["evaluation", "device_audit", "contract", "params:release"],
-                outputs="release_gates",
-                name="judge_release",
-            ),
-            node(
                 nodes.register_ensemble,
                 inputs=[
                     "ensemble",

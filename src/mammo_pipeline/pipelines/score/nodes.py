@@ -7,12 +7,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo import exam
+from mammo_pipeline.mammo.calibration.maps import apply_calibration
+from mammo_pipeline.mammo.calibration.scale import score_on_scale
 from mammo_pipeline.mammo.fates import describe_fate
 from mammo_pipeline.mammo.standard import describe_standard
+from mammo_pipeline.mammo.units import aggregate_breasts
+from mammo_pipeline.pipelines.score.page import (
+    count_scored,
+    list_refused,
+    show_breasts,
+    show_exams,
+    show_fates,
+    show_images,
+)
 from mammo_pipeline.pipelines.score.parameters import ScoreParameters
 from mammo_pipeline.pipelines.standardize.parameters import StandardizeParameters
 
@@ -26,7 +38,7 @@ def score_folder(
     standardize: StandardizeParameters,
     parameters: ScoreParameters,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Returns one row an image with its calibrated probability, and which model gave it.
+    """Returns one row an image with its logit and probability, and which model gave it.
 
     Args:
         images: As `ingest` made them, without labels.
@@ -46,19 +58,49 @@ def score_folder(
     refuse_other_standard(released.config["standard"], current)
     table = images.merge(store.index[["image_id", "position", "code"]], on="image_id")
     seen = table[table["position"] >= 0]
-    probability = pd.Series(np.nan, index=table.index)
+    model = read_frozen(released.config)
+    logit = pd.Series(np.nan, index=table.index)
     for start in range(0, len(seen), parameters.batch):
         part = seen.iloc[start : start + parameters.batch]
         canvases = np.asarray(store.pixels[part["position"].to_numpy()])[..., None]
-        probability[part.index] = np.asarray(released.model.predict(canvases), float).ravel()
+        logit[part.index] = ask_logits(released.model, canvases, released.config)
     kept = ["image_id", "exam_id", "patient_id", "laterality", "view", "device", "position", "code"]
-    model = {
-        "name": released.name,
-        "version": released.version,
-        "alias": released.alias,
-        "aggregation": released.config["aggregation"],
+    probability = expit(apply_calibration(model["calibration"], logit, table["device"]))
+    named = {"name": released.name, "version": released.version, "alias": released.alias}
+    return table[kept].assign(logit=logit, probability=probability), named | model
+
+
+def read_frozen(config: dict[str, Any]) -> dict[str, Any]:
+    """Returns what was frozen with a model: aggregation, calibration, operating_point, scale.
+
+    A model released before these were stored with it holds the two numbers of Platt's map, and
+    neither scale nor operating point: None.
+
+    >>> older = {"aggregation": "mean", "slope": 2.0, "intercept": 0.5}
+    >>> read_frozen(older)["calibration"]["pooled"]
+    {'method': 'platt', 'slope': 2.0, 'intercept': 0.5}
+    """
+    calibration = config.get("calibration")
+    if calibration is None:
+        platt = {"method": "platt", "slope": config["slope"], "intercept": config["intercept"]}
+        calibration = {"scope": "pooled", "pooled": platt, "by_device": {}}
+    return {
+        "aggregation": config["aggregation"],
+        "calibration": calibration,
+        "operating_point": config.get("operating_point"),
+        "scale": config.get("scale"),
     }
-    return table[kept].assign(probability=probability), model
+
+
+def ask_logits(served: Any, canvases: np.ndarray, config: dict[str, Any]) -> np.ndarray:
+    """Returns the ensemble's uncalibrated logits, float64 (n,).
+
+    A model released before it could be asked for them gives probabilities, and its map is undone.
+    """
+    if "calibration" in config:
+        return np.asarray(served.predict(canvases, params={"output": "logit"}), float).ravel()
+    p = np.asarray(served.predict(canvases), float).ravel().clip(1e-12, 1 - 1e-12)
+    return (np.log(p) - np.log1p(-p) - config["intercept"]) / config["slope"]
 
 
 def refuse_other_standard(stated: dict[str, Any], current: dict[str, Any]) -> None:
@@ -81,35 +123,49 @@ def aggregate_scores(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Returns one row a breast and one row an exam, each with its score and what it rests on.
 
-    A breast's score is the model's aggregate of its images' logits; an exam's is the higher of its
-    two breasts'. Missing views are named, and a breast without any image has no row.
+    A breast's logit is the model's aggregate of its images' uncalibrated logits, calibrated
+    afterwards, as on tune; an exam's figures are the higher of its two breasts'. Missing views are
+    named, and a breast without any image has no row. `score` is 1 to 10 on the frozen scale;
+    `score` and `recalled` stay empty where the model carries no scale or operating point.
     """
-    scored = image_scores.dropna(subset=["probability"])
-    odds = scored["probability"].clip(1e-12, 1 - 1e-12)
-    logits = scored.assign(logit=np.log(odds / (1 - odds)))
-    breasts = (
-        logits.groupby(["exam_id", "patient_id", "laterality"])
-        .agg(
-            logit=("logit", model["aggregation"]),
-            images=("image_id", "size"),
-            views=("view", lambda views: " ".join(sorted(set(views)))),
-        )
-        .reset_index()
+    scored = image_scores.dropna(subset=["logit"])
+    aggregated = aggregate_breasts(scored.assign(cancer=0), ["logit"], model["aggregation"])
+    names = ["exam_id", "patient_id", "laterality"]
+    views = scored.groupby(names)["view"].agg(lambda found: " ".join(sorted(set(found))))
+    breasts = aggregated[[*names, "device", "logit", "images"]].merge(
+        views.rename("views").reset_index(), on=names
     )
     breasts["missing"] = [
-        " ".join(sorted({"CC", "MLO"} - set(views.split()))) for views in breasts["views"]
+        " ".join(sorted({"CC", "MLO"} - set(found.split()))) for found in breasts["views"]
     ]
-    breasts["score"] = 1 / (1 + np.exp(-breasts["logit"]))
+    breasts = judge_scores(breasts, model)
     exams = (
         breasts.groupby(["exam_id", "patient_id"])
         .agg(
+            probability=("probability", "max"),
             score=("score", "max"),
+            recalled=("recalled", "max"),
             breasts=("laterality", lambda sides: " ".join(sorted(sides))),
             images=("images", "sum"),
         )
         .reset_index()
     )
-    return breasts.drop(columns="logit"), exams
+    return breasts.drop(columns=["logit", "device"]), exams
+
+
+def judge_scores(breasts: pd.DataFrame, model: dict[str, Any]) -> pd.DataFrame:
+    """Returns the breasts with probability, score and recalled, by what was frozen."""
+    logits, devices = breasts["logit"], breasts["device"]
+    calibrated = apply_calibration(model["calibration"], logits, devices)
+    probability = expit(calibrated)
+    score = pd.array([pd.NA] * len(breasts), dtype="Int64")
+    recalled = pd.array([pd.NA] * len(breasts), dtype="boolean")
+    if model["scale"]:
+        score = pd.array(score_on_scale(calibrated, model["scale"]), dtype="Int64")
+    if model["operating_point"]:
+        above = probability >= model["operating_point"]["threshold"]
+        recalled = pd.array(above, dtype="boolean")
+    return breasts.assign(probability=probability, score=score, recalled=recalled)
 
 
 def write_score_page(
@@ -132,95 +188,15 @@ def write_score_page(
         },
         "facts": {
             "files found": str(len(files)),
-            "images scored": str(_count_scored(image_scores)),
+            "images scored": str(count_scored(image_scores)),
         },
         "sections": [
-            _contact_sheet(image_scores, breasts, store, parameters.pictures),
-            _breast_section(breasts, model),
-            _exam_section(exams),
-            _fates(image_scores, files),
+            show_images(image_scores, breasts, store, parameters.pictures),
+            show_breasts(breasts, model),
+            show_exams(exams),
+            show_fates(image_scores, files),
         ],
     }
-
-
-def _breast_section(breasts: pd.DataFrame, model: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "title": "Breasts",
-        "text": f"Score: {model['aggregation']} of the images' logits, as a calibrated probability "
-        "of cancer at the prevalence of the set that the model was tuned on.",
-        "table": {
-            "columns": ["Exam", "Breast", "Score", "Views", "Missing", "Images"],
-            "rows": [
-                [b.exam_id, b.laterality, f"{b.score:.3f}", b.views, b.missing, b.images]
-                for b in breasts.itertuples()
-            ],
-        },
-    }
-
-
-def _exam_section(exams: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "title": "Exams",
-        "text": "Score: the higher of the two breasts'.",
-        "table": {
-            "columns": ["Exam", "Score", "Breasts", "Images"],
-            "rows": [
-                [e.exam_id, f"{e.score:.3f}", e.breasts, e.images] for e in exams.itertuples()
-            ],
-        },
-    }
-
-
-def _contact_sheet(
-    image_scores: pd.DataFrame, breasts: pd.DataFrame, store: StoredImages, most: int
-) -> dict[str, Any]:
-    from mammo_pipeline.reporting.charts import image_grid
-
-    seen = image_scores[image_scores["position"] >= 0].head(most)
-    if seen.empty:
-        return {"title": "What the net saw", "text": "Nothing: every image was refused."}
-    pictures = [(store.pixels[place] >> 8).astype(np.uint8) for place in seen["position"]]
-    captions = [
-        f"{r.exam_id[:6]} {r.laterality} {r.view} {r.probability:.3f}" for r in seen.itertuples()
-    ]
-    return {
-        "title": "What the net saw",
-        "image": image_grid(pictures, captions),
-        "caption": f"{len(seen)} of {len(image_scores)} images on the canvas, chest wall left; "
-        "exam, breast, view, probability of the image.",
-    }
-
-
-def _fates(image_scores: pd.DataFrame, files: pd.DataFrame) -> dict[str, Any]:
-    later = [{"file_id": "", **describe_fate(code)} for code in _refused_later(image_scores)]
-    table = pd.concat([files[files["fate"] != "accepted"], pd.DataFrame(later)])
-    keys = ["fate", "reason", "found", "tag", "remedy"]
-    counts = table.groupby(keys, dropna=False).size() if len(table) else {}
-    scored = _count_scored(image_scores)
-    if scored + len(table) != len(files):
-        raise ValueError(
-            f"{scored} files scored and {len(table)} refused, {len(files)} found: tables of "
-            "different runs were mixed. Run `score` again."
-        )
-    rows = [[scored, "scored", "", "", "", ""]]
-    rows += [[int(n), *map(str, which)] for which, n in counts.items()]
-    return {
-        "title": "Fate of every file",
-        "table": {
-            "columns": ["Files", "Fate", "Reason", "Found", "Attribute", "Remedy"],
-            "rows": rows,
-            "note": f"The counts add up to {len(files)} files found. The private table of names "
-            "beside the scores tells which file each row is.",
-        },
-    }
-
-
-def _refused_later(image_scores: pd.DataFrame) -> list[str]:
-    return image_scores.loc[image_scores["position"] < 0, "code"].tolist()
-
-
-def _count_scored(image_scores: pd.DataFrame) -> int:
-    return int(image_scores["probability"].notna().sum())
 
 
 def close_score(
@@ -235,10 +211,10 @@ def close_score(
     rows = {
         "model": f"{model['name']} version {model['version']} ({model['alias']})",
         "files": ", ".join(f"{n} {name}" for name, n in flow.items()),
-        "images": f"{_count_scored(image_scores)} scored of {len(image_scores)} accepted",
+        "images": f"{count_scored(image_scores)} scored of {len(image_scores)} accepted",
         "exams": str(len(exams)),
     }
-    later = pd.Series([describe_fate(c)["reason"] for c in _refused_later(image_scores)], dtype=str)
+    later = pd.Series([describe_fate(c)["reason"] for c in list_refused(image_scores)], dtype=str)
     reasons = pd.concat([files.loc[files["fate"] != "accepted", "reason"], later])
     for reason, n in reasons.value_counts().items():
         rows[f"  {reason}"] = str(n)

@@ -39,8 +39,9 @@ def test_every_keyword_of_the_table_is_the_standards():
     assert [k for k, _ in rules_of(TABLE) if tag_for_keyword(k) is None] == []
 
 
-def test_the_copy_keeps_every_attribute_that_the_project_reads_but_the_age():
-    assert [keyword for keyword in HEADER_KEYWORDS if keyword not in TABLE] == ["PatientAge"]
+def test_the_copy_keeps_every_attribute_that_the_project_reads_but_age_and_institution():
+    gone = [keyword for keyword in HEADER_KEYWORDS if keyword not in TABLE]
+    assert gone == ["InstitutionName", "PatientAge"]
 
 
 def test_every_view_that_the_project_knows_is_kept_by_code_and_by_name():

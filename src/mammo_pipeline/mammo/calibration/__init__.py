@@ -1,0 +1,1 @@
+"""From a logit to a probability, how far the two agree, and what a site may change."""

@@ -1,0 +1,1 @@
+"""Lesions: where a network marks them, and whether they were found."""

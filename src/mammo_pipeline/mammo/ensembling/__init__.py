@@ -1,0 +1,1 @@
+"""Which members form the ensemble, how their logits are combined, and what it says of an image."""

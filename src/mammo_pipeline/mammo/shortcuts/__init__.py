@@ -1,0 +1,1 @@
+"""The shortcut audit: whether a score follows the cancer, or what merely goes along with it."""

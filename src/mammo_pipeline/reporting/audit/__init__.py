@@ -1,0 +1,1 @@
+"""The sections of the audit page: each takes a record, returns one section."""
