@@ -191,3 +191,19 @@ def test_a_ratio_of_costs_may_exceed_one(study, members, ensemble_parameters):
     ensemble, _ = freeze(study, members, parameters)
     assert ensemble["operating_point"]["rule"] == "cost"
     assert ensemble["operating_point"]["prevalence"] == 0.005
+
+
+def test_an_ensemble_names_the_devices_that_it_learnt_from(frozen, study):
+    train = study["cohort"].query("side == 'train'")
+    assert frozen[0]["devices"] == sorted(train["device"].unique())
+
+
+def test_the_ensemble_keeps_how_its_heatmaps_read(study, members, ensemble_parameters):
+    names = ["tune_scores", "tune_flip_scores", "sweep_trials", "cohort"]
+    tables = {name: study[name] for name in names}
+    for said, kept in (({"patch_loss": "softmax"}, "softmax"), ({}, "one_against_rest")):
+        metrics = study["sweep_metrics"] | said
+        ensemble, _ = nodes.freeze_ensemble(
+            sweep_members=members, sweep_metrics=metrics, parameters=ensemble_parameters, **tables
+        )
+        assert ensemble["patch_loss"] == kept

@@ -5,6 +5,7 @@ import pytest
 from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo.digest import digest_arrays
 from mammo_pipeline.mammo.networks.families import build_image_net, read_network
+from mammo_pipeline.mammo.networks.heat import malignancy_maps
 from mammo_pipeline.mammo.shortcuts.masking import CONDITIONS
 from mammo_pipeline.pipelines.evaluate import closer, page
 from toy_study import CANVAS, NETWORK
@@ -31,6 +32,7 @@ def made(arrays):
     ensemble = {
         "members": members,
         "network": NETWORK,
+        "patch_loss": "one_against_rest",
         "flips": ["none"],
         "combination": {"method": "greedy", "intercept": 0.0, "reference": None},
     }
@@ -80,7 +82,7 @@ def test_changed_weights_stop_the_closer_look(made, parameters, standardize):
 
 
 def test_a_net_without_heatmap_makes_no_marks(made, parameters, standardize, monkeypatch):
-    monkeypatch.setattr("mammo_pipeline.mammo.networks.heat.malignancy_maps", lambda *_: None)
+    monkeypatch.setattr("mammo_pipeline.mammo.networks.heat.malignancy_maps", lambda *_, **__: None)
     marks, embeddings, _ = look(made, parameters, standardize)
     assert marks.empty
     assert list(marks) == closer.MARK_COLUMNS
@@ -96,3 +98,12 @@ def test_each_view_of_a_case_is_shown_plain_and_with_heat(made, parameters):
     [views] = drawn.values()
     assert len(views) == 4
     assert all(view.dtype == np.uint8 and view.shape[2] == 3 for view in views)
+
+
+def test_a_heatmap_is_read_by_the_loss_that_the_patches_were_learnt_with(made, arrays):
+    ensemble, _, store, _ = made
+    members, places = {"a": arrays, "b": arrays}, np.arange(6)
+    for loss in ("softmax", "one_against_rest"):
+        own = closer.map_images(ensemble | {"patch_loss": loss}, members, store.pixels, places, 4)
+        expected = malignancy_maps(NETWORK, arrays, store.pixels, places, 4, loss)
+        np.testing.assert_allclose(own, expected, atol=1e-5)

@@ -95,6 +95,22 @@ def test_the_comparison_is_paired_by_breast_and_uses_each_ones_threshold(
     assert "gain" in evaluation["shortcuts"]["injection"]["added"]
 
 
+@pytest.mark.parametrize(("devices", "is_new"), [(None, False), (["alpha"], True)])
+def test_a_device_that_the_earlier_model_never_saw_is_told(
+    ask, released, scores, ensemble, inputs, monkeypatch, devices, is_new
+):
+    asked = []
+    measure = suspects.measure_injection
+    monkeypatch.setattr(
+        suspects, "measure_injection", lambda *a: asked.append(a[-1]) or measure(*a)
+    )
+    released.config["devices"] = devices
+    table, record = ask(lambda: released)
+    taken = inputs | {"earlier_scores": table, "earlier_model": record}
+    nodes.measure_test_scores(scores, ensemble=ensemble, **taken)
+    assert asked == [is_new]
+
+
 def test_an_earlier_models_breast_is_calibrated_by_its_own_map(
     ask, released, scores, ensemble, inputs
 ):

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from mammo_pipeline.mammo.digest import digest_data
+from mammo_pipeline.mammo.shortcuts.masking import CONDITIONS
 from mammo_pipeline.pipelines.evaluate import nodes, page
 
 GATES = [
@@ -192,3 +193,25 @@ def test_closing_block_gives_figure_gates_and_page_and_keeps_the_history(
     assert kept["ensemble_sha256"] == measured[0]["ensemble_sha256"]
     assert kept["figures"]["auroc"]["value"] == measured[0]["auroc"]["value"]
     assert page.summarize(measured[0], ensemble, GATES, kept["when"]) == kept
+
+
+def test_lesions_beyond_the_reach_of_any_mark_are_counted(scores, ensemble, inputs):
+    lesions = inputs["canvas_test_lesions"]
+    edge = {"row_min": 0, "column_min": 0, "row_max": 1, "column_max": 1}
+    for table, share in ((lesions, 0), (lesions.assign(**edge), 1)):
+        [found, *_] = measure(scores, ensemble, inputs, canvas_test_lesions=table)
+        count = found["lesions"]["count"]
+        assert count["lesions_out_of_reach"] == share * count["lesions"]
+
+
+def test_masked_images_make_a_score_as_whole_images_do(scores, ensemble, inputs):
+    masked, rng = inputs["test_masked_scores"], np.random.default_rng(8)
+    name = next(iter(CONDITIONS))
+    wild = masked.assign(**{name: rng.normal(size=len(masked))})
+    found = {
+        rule: measure(scores, ensemble | {"aggregation": rule}, inputs, test_masked_scores=wild)[0][
+            "shortcuts"
+        ]["masking"][name]["auc"]["value"]
+        for rule in ("mean", "max")
+    }
+    assert found["mean"] != found["max"]

@@ -150,3 +150,12 @@ def test_an_evaluation_of_one_class_still_makes_a_page(
     report = write(evaluation=found, test_breasts=breasts)
     assert f"n = {found['count']['breasts']}" in render_page(report)
     assert np.isfinite(found["recall_rate"]["value"])
+
+
+def test_a_page_says_how_many_ensembles_these_outcomes_were_shown_to(
+    write, measured, ensemble, history
+):
+    assert "ensembles that were measured" not in write()["subtitle"]
+    before = page.summarize(measured[0], ensemble, GATES, "2026-01-02T03:04:05+00:00")
+    history.append(before | {"evaluation_sha256": "one", "ensemble_sha256": "another"})
+    assert "one of 2 ensembles that were measured" in write()["subtitle"]

@@ -110,6 +110,7 @@ def ensemble(members):
             "by_device": {"A": {"method": "temperature", "temperature": 2.0}},
         },
         "operating_point": {"rule": "target_sensitivity", "target": 0.87, "threshold": 0.2, "n": 9},
+        "devices": ["A", "B"],
         "scale": {"edges": [-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0], "n": 9},
         "network": NETWORK,
     }

@@ -128,6 +128,8 @@ def probe_source(
     that images older women is not found for their breasts. Features that never vary are left out,
     and the others scaled.
     """
+    if not len(images):
+        return {"auc": None, "low": None, "high": None, "reason": "cannot be estimated, n = 0"}
     varying = embedding[:, embedding.std(axis=0) > 1e-7]
     features = (varying - varying.mean(axis=0)) / varying.std(axis=0)
     sources = pool_rare(name_sources(images[source]), images["patient_id"], rule.folds)

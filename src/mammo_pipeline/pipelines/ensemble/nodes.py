@@ -88,7 +88,8 @@ def freeze_ensemble(
         tune_flip_scores: The same, averaged over the flips; image_id alone where none is offered.
         sweep_trials: One row a trial, for the closing block.
         sweep_members: Member name to a function that reads its arrays.
-        sweep_metrics: Its "network" describes the network that all members share.
+        sweep_metrics: Its "network" describes the network that all members share, its "patch_loss"
+            says how their heatmaps read.
         cohort: The images with their side.
         parameters: The room's parameters.
 
@@ -107,7 +108,11 @@ def freeze_ensemble(
     ensemble = {
         **frozen,
         "members": members,
+        # So that a later study can tell a device that this one never saw.
+        "devices": sorted(cohort.loc[cohort["side"].eq("train"), "device"].unique()),
         "network": sweep_metrics["network"],
+        # Only a sweep from before it was kept does not say, and none of those had another.
+        "patch_loss": sweep_metrics.get("patch_loss", "one_against_rest"),
         "note": NOTE,
         "data_version": sweep_metrics["data_version"],
     }

@@ -25,7 +25,8 @@ def score_with_earlier(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Returns `earlier_scores` (image_id, logit) and `earlier_model`, or why there is none.
 
-    The record is {name, version, alias, aggregation, calibration, operating_point} or {reason}.
+    The record is {name, version, alias, aggregation, calibration, operating_point, devices (that
+    it learnt from)} or {reason}.
     """
     blank = pd.DataFrame({"image_id": pd.Series(dtype=str), "logit": pd.Series(dtype=float)})
     if parameters.earlier_model == "nobody":
@@ -42,6 +43,7 @@ def score_with_earlier(
     config = released.config
     record = {"name": released.name, "version": released.version, "alias": released.alias}
     record |= {key: config[key] for key in ("aggregation", "calibration", "operating_point")}
+    record["devices"] = config.get("devices")
     return test_scores[["image_id"]].assign(logit=logits), record
 
 

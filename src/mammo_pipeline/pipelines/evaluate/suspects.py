@@ -17,7 +17,7 @@ from mammo_pipeline.mammo.shortcuts.masking import CONDITIONS, measure_masking
 from mammo_pipeline.mammo.shortcuts.metadata import MetadataRule, measure_metadata
 from mammo_pipeline.mammo.shortcuts.pairs import InjectionRule, part_pairs
 from mammo_pipeline.mammo.shortcuts.verdict import ShortcutBounds, judge_shortcuts
-from mammo_pipeline.mammo.units import BREAST, aggregate_breasts
+from mammo_pipeline.mammo.units import BREAST, Aggregation, aggregate_breasts
 from mammo_pipeline.pipelines.evaluate.parameters import EvaluateParameters
 
 Record = dict[str, Any]
@@ -83,6 +83,7 @@ def suspect_shortcuts(
     masked: pd.DataFrame,
     earlier_scores: pd.DataFrame,
     earlier_model: Record,
+    ensemble: Record,
     parameters: EvaluateParameters,
 ) -> Record:
     """Returns what the score follows beside the cancer, with an alarm where it should not.
@@ -109,7 +110,7 @@ def suspect_shortcuts(
         for source in rule.sources
         if source in images and source in learnt
     }
-    masking = measure_masked(breasts, images, masked, parameters, rng)
+    masking = measure_masked(breasts, images, masked, ensemble["aggregation"], parameters, rng)
     pairs = measure_pairs(breasts, images, earlier_scores, earlier_model, parameters, rng)
     bounds = ShortcutBounds(
         rule.metadata_auc, rule.metadata_lean, rule.masked_auc, rule.between_gap
@@ -127,13 +128,17 @@ def measure_masked(
     breasts: pd.DataFrame,
     images: pd.DataFrame,
     masked: pd.DataFrame,
+    aggregation: Aggregation,
     parameters: EvaluateParameters,
     rng: np.random.Generator,
 ) -> Record:
-    """Returns what the score is still worth where the cancer is out of sight."""
+    """Returns what the score is still worth where the cancer is out of sight.
+
+    Masked images make a breast's score as whole ones do, by the ensemble's `aggregation`.
+    """
     facts = [*BREAST, "image_id", "view", "cancer"]
     joined = images[facts].merge(masked, on="image_id", validate="one_to_one")
-    scored = aggregate_breasts(joined, list(CONDITIONS), "mean")
+    scored = aggregate_breasts(joined, list(CONDITIONS), aggregation)
     scored = breasts[[*BREAST, "patient_id", "calibrated_logit"]].merge(scored, on=BREAST)
     scores = {name: scored[name].to_numpy() for name in CONDITIONS}
     scores["whole"] = scored["calibrated_logit"].to_numpy()
@@ -165,5 +170,8 @@ def measure_pairs(
         return {"parted": parted, "added": {"reason": reason}}
     other = score_earlier(images, earlier_scores, earlier_model)
     before = breasts[BREAST].merge(other, on=BREAST, validate="one_to_one")["logit"].to_numpy()
-    added = measure_injection(labels, before, now, sources, patients, rule, rng)
+    # Devices that the earlier model never learnt from; None where it does not say.
+    learnt = earlier_model.get("devices")
+    is_new = source == "device" and learnt is not None and not set(sources) <= set(learnt)
+    added = measure_injection(labels, before, now, sources, patients, rule, rng, is_new)
     return {"parted": parted, "added": added}

@@ -96,6 +96,7 @@ def describe_model(
         "standard": dict(standard),
         "calibration": {name: calibration[name] for name in ("scope", "pooled", "by_device")},
         "operating_point": {name: point[name] for name in ("rule", "target", "threshold")},
+        "devices": list(ensemble["devices"]),
         "scale": {"edges": [float(edge) for edge in ensemble["scale"]["edges"]]},
         "digests": {
             name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in artifacts.items()
