@@ -156,7 +156,8 @@ def test_a_folder_of_phantoms_gets_a_score_a_breast_and_exam(demo):
     out, printed = score(project, project / "data/demo/01_raw/current")
     breasts, exams = (pd.read_csv(out / f"{n}_scores.csv") for n in ("breast", "exam"))
     assert len(breasts) == 2 * len(exams) > 0
-    assert breasts["score"].between(0, 1).all()
+    assert breasts["probability"].between(0, 1).all()
+    assert breasts["score"].between(1, 10).all()
     assert "== score ==" in printed
 
 

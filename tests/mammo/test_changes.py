@@ -9,6 +9,7 @@ import pytest
 from mammo_pipeline.mammo.changes import (
     compare_evaluations,
     compare_figures,
+    count_ensembles,
     find_previous,
     summarize_evaluation,
 )
@@ -121,3 +122,12 @@ def test_nothing_is_changed_in_what_is_given(evaluation):
     before = json.dumps(evaluation)
     compare_evaluations(summarize(evaluation), summarize(evaluation))
     assert json.dumps(evaluation) == before
+
+
+def test_only_other_ensembles_on_the_same_outcomes_are_further_looks():
+    now = {"ensemble_sha256": "a", "test_truth_version": "t"}
+    again, other = dict(now), now | {"ensemble_sha256": "b"}
+    elsewhere = {"ensemble_sha256": "c", "test_truth_version": "u"}
+    assert count_ensembles(now, []) == 1
+    assert count_ensembles(now, [again, elsewhere]) == 1
+    assert count_ensembles(now, [other, again, other]) == 2

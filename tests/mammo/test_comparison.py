@@ -122,6 +122,31 @@ def test_three_patients_get_a_figure_and_no_delong_interval():
     assert "fewer than 2 patients" in found["delong"]["difference"]["reason"]
 
 
+def test_one_patient_with_cancer_proves_nothing():
+    cancer = [1, *[0] * 9]
+    scores = {"new": np.arange(10)[::-1], "old": [0, *range(9, 0, -1)]}
+    table = pd.DataFrame({"patient_id": range(10), "cancer": cancer} | scores)
+    found = compare(table, {"new": 8.5, "old": 8.5}, repeats=200)
+    for part in (found["auroc"], found["operating"]["sensitivity"]):
+        assert part["difference"]["value"] == 1
+        assert part["difference"]["low"] is None and part["p"] is None
+        assert part["difference"]["reason"] == "no interval: only 1 patient with cancer"
+
+
+def test_a_difference_that_no_replicate_varies_has_no_p():
+    table = pd.DataFrame(
+        {"patient_id": range(6), "cancer": [1, 1, 1, 0, 0, 0], "new": [1, 1, 1, 0, 0, 0]}
+    ).assign(old=[0, 0, 0, 1, 1, 1])
+    found = compare(table, {"new": 0.5, "old": 0.5}, repeats=200)
+    for part in (found["auroc"], found["operating"]["sensitivity"]):
+        assert (part["difference"]["value"], part["difference"]["low"], part["p"]) == (
+            1,
+            None,
+            None,
+        )
+        assert "no variation" in part["difference"]["reason"]
+
+
 def test_bad_tables_are_refused_in_words(breasts):
     with pytest.raises(ValueError, match=r"no column \['old'\]"):
         compare(breasts.drop(columns="old"))

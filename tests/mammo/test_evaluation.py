@@ -37,7 +37,8 @@ def test_every_figure_comes_with_interval_n_and_method(breasts):
     assert list(figures) == list(HOW)
     for name, found in figures.items():
         assert found["low"] <= found["high"], name
-        assert "patient bootstrap" in found["how"]
+        is_share = name in ("sensitivity", "specificity", "recall_rate", "ppv", "npv")
+        assert ("Wilson" if is_share else "patient bootstrap") in found["how"]
     for name in ("auroc", "brier_loss", "sensitivity", "calibration_slope"):
         assert figures[name]["low"] < figures[name]["value"] < figures[name]["high"]
 
@@ -68,6 +69,26 @@ def test_separated_classes_have_no_slope_but_an_area(breasts):
     figures = measure(breasts.assign(cancer=cancer))
     assert figures["auroc"]["value"] == 1.0
     assert "without error" in figures["calibration_slope"]["reason"]
+
+
+def test_what_was_never_wrong_is_not_known_never_to_be(breasts):
+    logit = np.where(breasts["cancer"] == 1, 2.0, -2.0)
+    perfect = breasts.assign(
+        calibrated_logit=logit, probability=expit(logit), recalled=breasts["cancer"] == 1
+    )
+    figures = measure(perfect)
+    for name in ("auroc", "pauc", "specificity_at_sensitivity", "average_precision"):
+        assert figures[name]["low"] is None
+        assert figures[name]["reason"] == "no interval: these cases show no variation"
+    for name in ("sensitivity", "specificity", "ppv", "npv"):
+        assert figures[name]["value"] == figures[name]["high"] == 1
+        assert 0.9 < figures[name]["low"] < 1
+
+
+def test_a_breast_without_a_patient_is_refused(breasts):
+    patients = breasts["patient_id"].astype(object).where(breasts.index > 1)
+    with pytest.raises(ValueError, match="2 breasts have no patient_id"):
+        measure(breasts.assign(patient_id=patients))
 
 
 def test_nothing_to_measure_is_refused(breasts):

@@ -78,6 +78,13 @@ def test_wilson_agrees_with_scipy(k, n):
     assert found == pytest.approx((known.low, known.high), abs=1e-12)
 
 
+@pytest.mark.parametrize("n", [1, 7, 97, 98.7, 1e6 / 3])
+def test_rounding_leaves_no_proportion_outside_its_interval(n):
+    for successes in (0, n / 3, n):
+        low, high = intervals.wilson_interval(successes, n, 0.95)
+        assert 0 <= low <= successes / n <= high <= 1
+
+
 def test_undefined_values_are_null_with_their_reason():
     assert intervals.proportion(0, 0, 0.95)["value"] is None
     empty = intervals.figure(np.nan, np.array([]), 3, 0.95, "area", "no positive among 3")
@@ -94,3 +101,18 @@ def test_a_value_without_an_interval_stays_and_says_why():
     assert (found["value"], found["low"]) == (0.7, None)
     assert found["reason"] == "no interval: defined in 1 of 3 replicates"
     assert intervals.figure(0.7, np.array([0.6, 0.8]), 3, 0.95, "area")["reason"] is None
+
+
+def test_replicates_that_do_not_define_a_figure_are_told():
+    draws = np.array([0.1, 0.2, 0.3, np.nan])
+    assert "4 replicates of which 3 define it" in intervals.figure(0.2, draws, 9, 0.95, "x")["how"]
+    assert "of which" not in intervals.figure(0.2, draws[:3], 9, 0.95, "x")["how"]
+
+
+def test_an_error_no_larger_than_its_noise_may_be_nothing():
+    draws, noise = np.array([0.2, 0.3, 0.4]), np.array([0.1, 0.2, 0.3])
+    assert intervals.error_figure(0.2, draws, noise, 9, 0.95, "x")["low"] == 0
+    found = intervals.error_figure(0.5, draws, noise, 9, 0.95, "x")
+    assert found["low"] == pytest.approx(0.5 - 0.295)
+    assert found["high"] == pytest.approx(0.5 + 0.395 - 0.3)
+    assert intervals.error_figure(np.nan, draws, noise, 9, 0.95, "x", "none")["low"] is None

@@ -147,3 +147,10 @@ def test_screening_figures_are_those_of_a_population_counted_out():
     assert found["npv"] == pytest.approx(88455.5 / (88455.5 + 65))
     with pytest.raises(ValueError, match="prevalence is 0"):
         operating.screening_figures(0.5, 0.5, 0)
+
+
+@pytest.mark.parametrize("prevalence", np.linspace(0.001, 0.6, 40))
+def test_a_share_of_nobody_is_no_number_at_any_prevalence(prevalence):
+    everybody = operating.screening_figures(1.0, 0.0, prevalence)
+    nobody = operating.screening_figures(0.0, 1.0, prevalence)
+    assert np.isnan(everybody["npv"]) and np.isnan(nobody["ppv"])

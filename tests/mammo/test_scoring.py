@@ -85,3 +85,8 @@ def test_a_score_that_is_not_finite_stops():
 def test_a_label_beyond_0_and_1_stops():
     with pytest.raises(ValueError, match="0 or 1"):
         scoring.auroc([0, 2], [0.1, 0.2])
+
+
+def test_nothing_scored_is_refused_in_words():
+    with pytest.raises(ValueError, match="no label and no score"):
+        scoring.auroc([], [])

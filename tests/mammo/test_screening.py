@@ -158,3 +158,17 @@ def test_a_table_that_cannot_be_measured_is_refused(breasts):
         measure(breasts.assign(probability=breasts["probability"].mask(breasts.index == 7)))
     with pytest.raises(ValueError, match="no exam with an outcome"):
         measure(breasts.head(0), unit="exam")
+
+
+def test_cancers_that_were_all_recalled_leave_room_below_1(breasts):
+    found = screening.measure_screening(
+        breasts.assign(recalled=breasts["cancer"] == 1), 0.005, 50, 0.95, np.random.default_rng(0)
+    )["figures"]
+    shown, detected = found["sensitivity"], found["detection_per_1000"]
+    assert shown["low"] < shown["value"] == shown["high"] == 1
+    assert detected["n"] == shown["n"] == int(breasts["cancer"].sum())
+    assert [detected[end] for end in ("low", "value", "high")] == pytest.approx(
+        [5 * shown[end] for end in ("low", "value", "high")]
+    )
+    assert "Wilson" in detected["how"]
+    assert found["ppv"]["low"] is None and "no variation" in found["ppv"]["reason"]

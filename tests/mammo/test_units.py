@@ -171,3 +171,15 @@ def test_missing_views_are_counted_and_absent_breasts_too(breasts):
     }
     assert units.count_missing_views(breasts, breasts)["absent"] == 0
     assert units.count_missing_views(breasts)["absent"] is None
+
+
+@pytest.mark.parametrize("column", ["exam_id", "laterality"])
+@pytest.mark.parametrize("aggregation", units.AGGREGATIONS)
+def test_an_image_of_no_breast_stops_and_joins_no_other(column, aggregation):
+    images = pd.DataFrame(
+        {"image_id": ["a", "b", "c"], "exam_id": "e", "patient_id": "p", "laterality": "L",
+         "view": ["CC", "MLO", "CC"], "cancer": 0, "logit": [0.0, 0.0, 5.0]}
+    )  # fmt: skip
+    images[column] = images[column].astype(object).where(images["image_id"] != "c")
+    with pytest.raises(ValueError, match="1 images have no exam_id or no laterality"):
+        units.aggregate_breasts(images, ["logit"], aggregation)

@@ -79,6 +79,21 @@ def find_previous(
     return others[-1] if others else None
 
 
+def count_ensembles(now: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> int:
+    """Returns how many ensembles were measured on these outcomes, this one among them.
+
+    Args:
+        now: A record of `summarize_evaluation`.
+        history: Such records; those on other outcomes do not count.
+
+    >>> one = {"ensemble_sha256": "a", "test_truth_version": "t"}
+    >>> count_ensembles(one, [one, one | {"ensemble_sha256": "b"}])
+    2
+    """
+    alike = [one for one in history if one.get("test_truth_version") == now["test_truth_version"]]
+    return len({one["ensemble_sha256"] for one in [now, *alike]})
+
+
 def compare_evaluations(
     now: Mapping[str, Any], before: Mapping[str, Any] | None
 ) -> dict[str, Any] | None:

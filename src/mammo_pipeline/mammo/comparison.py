@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 from mammo_pipeline.mammo.delong import compare_areas
 from mammo_pipeline.mammo.intervals import figure, patient_outcomes
 from mammo_pipeline.mammo.operating import operating_figures
+from mammo_pipeline.mammo.reasons import withhold_interval
 from mammo_pipeline.mammo.resampling import auroc_draws
 
 COLUMNS = ("patient_id", "cancer")
@@ -65,7 +66,13 @@ def compare_models(
         "first": first,
         "second": second,
         "count": count_cases(labels, patients),
-        "auroc": _pair(areas, draws, labels.size, level, "auroc", by_delong["first"]["reason"])
+        "auroc": _withhold_pair(
+            _pair(areas, draws, labels.size, level, "auroc", by_delong["first"]["reason"]),
+            labels,
+            patients,
+            (0, 1),
+            bool((scores[:, 0] == scores[:, 1]).all()),
+        )
         | {"delong": by_delong},
         "operating": {},
         "thresholds": None,
@@ -132,7 +139,7 @@ def compare_recalls(
             "specificity": 1 - sums[:, [4, 5]] / sums[:, [3]],
             "recall_rate": (sums[:, [1, 2]] + sums[:, [4, 5]]) / (sums[:, [0]] + sums[:, [3]]),
         }
-    found = {}
+    found, is_same = {}, bool((recalled[:, 0] == recalled[:, 1]).all())
     for name, outcome in AMONG.items():
         among = np.full(labels.shape, True) if outcome is None else labels == outcome
         n = int(among.sum())
@@ -141,7 +148,9 @@ def compare_recalls(
         )
         pair = [float(value[name]) for value in values]
         mcnemar = exact_mcnemar(recalled[among, 0], recalled[among, 1])
-        found[name] = _pair(pair, draws[name], n, level, name, reason) | {"mcnemar": mcnemar}
+        made = _pair(pair, draws[name], n, level, name, reason)
+        rests = () if outcome is None else (outcome,)
+        found[name] = _withhold_pair(made, labels, patients, rests, is_same) | {"mcnemar": mcnemar}
     return found
 
 
@@ -224,3 +233,24 @@ def _pair(
         "difference": figure(apart, drawn, n, level, f"first less second; {HOW[name]}", reason),
         "p": None if np.isnan(apart) else bootstrap_p(drawn),
     }
+
+
+def _withhold_pair(
+    found: dict[str, Any],
+    labels: np.ndarray,
+    patients: np.ndarray,
+    outcomes: tuple[int, ...],
+    is_same: bool,
+) -> dict[str, Any]:
+    """Returns a pair without the intervals and the p that too few patients, or no variation, make.
+
+    Where every replicate says the same, its p is the least that the number of replicates allows,
+    however few the patients are. Only a model beside itself is known to differ by nothing.
+    """
+    sides = {
+        side: withhold_interval(found[side], labels, patients, outcomes)
+        for side in ("first", "second", "difference")
+    }
+    if is_same and found["difference"]["value"] is not None:
+        return found | sides | {"difference": found["difference"]}
+    return found | sides | {"p": None if sides["difference"]["low"] is None else found["p"]}

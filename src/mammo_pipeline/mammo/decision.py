@@ -21,6 +21,7 @@ MEANING = (
     "without cancer that are recalled times t / (1 - t), the harm of a false recall against a "
     "missed cancer that a reader accepts who recalls from probability t on (Vickers and Elkin "
     "2006). A model is worth using at t where it lies above both recalling all and recalling none."
+    " The band takes the share with cancer as known: chance in that share is not in it."
 )
 
 

@@ -7,9 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mammo_pipeline.mammo.calibration.errors import brier_loss, calibration_error, log_loss
-from mammo_pipeline.mammo.calibration.fit import fit_logistic
-from mammo_pipeline.mammo.intervals import bootstrap_by_patient, figure, take_off_excess
+from mammo_pipeline.mammo.calibration.errors import (
+    brier_loss,
+    calibration_error,
+    calibration_noise,
+    log_loss,
+)
+from mammo_pipeline.mammo.calibration.logistic import fit_logistic
+from mammo_pipeline.mammo.intervals import bootstrap_by_patient, error_figure, figure
 from mammo_pipeline.mammo.operating import operating_figures
 from mammo_pipeline.mammo.precision import average_precision, probabilistic_f1
 from mammo_pipeline.mammo.reasons import (
@@ -19,6 +24,7 @@ from mammo_pipeline.mammo.reasons import (
     withhold_interval,
 )
 from mammo_pipeline.mammo.scoring import ranking_figures
+from mammo_pipeline.mammo.shares import clustered_proportion
 from mammo_pipeline.mammo.units import count_missing_views
 
 HOW = {
@@ -32,8 +38,8 @@ HOW = {
     "this set's prevalence",
     "brier_loss": "mean squared distance of probability and outcome",
     "log_loss": "mean negative log-likelihood in nats",
-    "calibration_error": "mean gap over {bins} bins of equal count; above 0 by chance alone, and "
-    "replicates add chance of their own, so their mean excess is taken off the interval",
+    "calibration_error": "mean gap over {bins} bins of equal count; above 0 by chance alone, which "
+    "its interval takes off",
     "calibration_slope": "logistic regression of outcome on calibrated logit; 1 is right, below 1 "
     "is overconfident",
     "calibration_intercept": "the same regression; 0 is right",
@@ -76,7 +82,9 @@ def measure_breasts(
     level: float,
     rng: np.random.Generator,
 ) -> dict[str, dict[str, Any]]:
-    """Returns figure name to {value, low, high, n, how, reason}, all from the same replicates.
+    """Returns figure name to {value, low, high, n, how, reason}.
+
+    Shares have Wilson's interval; the others come from the same replicates.
 
     Args:
         breasts: One row a breast: patient_id, cancer, calibrated_logit, probability, recalled.
@@ -90,46 +98,62 @@ def measure_breasts(
         ValueError: There is no breast to measure, a column is missing, or a value is not finite.
     """
     check_breasts(breasts, ["calibrated_logit", "probability", "recalled"])
-    labels = breasts["cancer"].to_numpy(float)
+    labels, patients = breasts["cancer"].to_numpy(float), breasts["patient_id"]
+    p = breasts["probability"].to_numpy(float)
     values = compute_figures(breasts, sensitivity, bins)
-    n = count_divisors(breasts)
     draws = bootstrap_by_patient(
-        lambda weights: compute_figures(breasts, sensitivity, bins, weights),
-        breasts["patient_id"],
+        lambda weights: (
+            compute_figures(breasts, sensitivity, bins, weights)
+            | {"noise": calibration_noise(labels, p, bins, weights)}
+        ),
+        patients,
         labels,
         repeats,
         rng,
     )
-    draws["calibration_error"] = take_off_excess(
-        draws["calibration_error"], float(values["calibration_error"])
-    )
-    return {
-        name: withhold_interval(
-            figure(
-                float(value),
-                draws[name],
-                n.get(name, len(breasts)),
-                level,
-                HOW[name].format(sensitivity=sensitivity, bins=bins),
-                explain_undefined(name, labels),
-            ),
-            labels,
-            breasts["patient_id"],
-            RESTS_ON.get(name, (0, 1)),
-        )
-        for name, value in values.items()
-    }
+    shares = measure_shares(breasts, level)
+    found = {}
+    for name, value in values.items():
+        how = HOW[name].format(sensitivity=sensitivity, bins=bins)
+        if name in shares:
+            found[name] = shares[name]
+            continue
+        size = len(labels), level, how, explain_undefined(name, labels)
+        if name == "calibration_error":
+            measured = error_figure(float(value), draws[name], draws["noise"], *size)
+        else:
+            measured = figure(float(value), draws[name], *size)
+        found[name] = withhold_interval(measured, labels, patients)
+    return found
 
 
-def count_divisors(breasts: pd.DataFrame) -> dict[str, int]:
-    """Returns how many breasts each share is a share of; every other figure rests on all."""
-    positives, recalled = int(breasts["cancer"].sum()), int(breasts["recalled"].sum())
-    return {
-        "sensitivity": positives,
-        "specificity": len(breasts) - positives,
-        "ppv": recalled,
-        "npv": len(breasts) - recalled,
+def measure_shares(breasts: pd.DataFrame, level: float) -> dict[str, dict[str, Any]]:
+    """Returns the figures of the operating point, each with Wilson's interval by patient.
+
+    A bootstrap has no width where all cancers were recalled, just where a few more could have been
+    missed; Wilson's has.
+
+    Args:
+        breasts: One row a breast: patient_id, cancer, recalled.
+        level: Of the intervals.
+    """
+    sick, recalled = (breasts[name].to_numpy(float) == 1 for name in ("cancer", "recalled"))
+    counted = {
+        "sensitivity": (sick, recalled),
+        "specificity": (~sick, ~recalled),
+        "recall_rate": (sick | True, recalled),
+        "ppv": (recalled, sick),
+        "npv": (~recalled, ~sick),
     }
+    patients, found = breasts["patient_id"].to_numpy(), {}
+    for name, (among, hits) in counted.items():
+        share = clustered_proportion(hits[among], patients[among], level)
+        how = f"{HOW[name]}; {share['how'].partition('; ')[2]}"
+        reason = share["reason"] if among.any() else explain_undefined(name, sick)
+        found[name] = share | {"how": how, "reason": reason}
+        if name in RESTS_ON:
+            found[name] = withhold_interval(found[name], sick, patients, RESTS_ON[name])
+    return found
 
 
 def measure_units(

@@ -78,16 +78,30 @@ def bootstrap_by_patient(
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
-def take_off_excess(draws: np.ndarray, value: float) -> np.ndarray:
-    """Returns replicates of an error that cannot be negative, centred on its value, at least 0.
+def error_interval(
+    value: float, draws: np.ndarray, noise: np.ndarray, level: float
+) -> tuple[float, float]:
+    """Returns (low, high) of an error that cannot be negative and that chance alone makes.
 
-    Where chance alone makes an error, a replicate holds that chance twice, and its percentiles can
-    lie wholly above the value (Efron and Tibshirani 1993, section 10.2: the bootstrap's bias).
+    The percentiles of its replicates do not serve: they hold that chance twice and never reach 0
+    (Efron and Tibshirani 1993, section 10.2). Low: the value less what chance adds at most in
+    (1 + level) / 2 of the replicates; 0 where chance alone could make it. High: that quantile of
+    the replicates less their mean excess over the value.
 
-    >>> take_off_excess(np.array([0.1, 0.2, 0.3]), 0.1).round(2).tolist()
-    [0.0, 0.1, 0.2]
+    Args:
+        value: Of the error.
+        draws: Of the replicates, shape (repeats,).
+        noise: How far each replicate lies from the rows, shape (repeats,): the true error is no
+            further from the value than that is from 0.
+        level: Of the interval.
+
+    >>> draws, noise = np.array([0.1, 0.2, 0.3]), np.array([0.05, 0.05, 0.05])
+    >>> [round(end, 3) for end in error_interval(0.15, draws, noise, 0.95)]
+    [0.1, 0.245]
     """
-    return np.maximum(draws - (np.nanmean(draws) - value), 0.0)
+    most = (1 + level) / 2
+    low = max(value - float(np.nanquantile(noise, most)), 0.0)
+    return low, value + float(np.nanquantile(draws, most) - np.nanmean(draws))
 
 
 def percentile_interval(draws: np.ndarray, level: float) -> tuple[float | None, float | None]:
@@ -114,7 +128,9 @@ def wilson_interval(successes: float, n: float, level: float) -> tuple[float | N
     z = float(norm.ppf((1 + level) / 2))
     centre = (successes + z**2 / 2) / (n + z**2)
     half = z * np.sqrt(successes * (n - successes) / n + z**2 / 4) / (n + z**2)
-    return float(max(centre - half, 0)), float(min(centre + half, 1))
+    # Rounding must not leave the value itself outside.
+    share = successes / n
+    return float(np.clip(centre - half, 0, share)), float(np.clip(centre + half, share, 1))
 
 
 def proportion(successes: float, n: float, level: float) -> dict[str, Any]:
@@ -150,9 +166,27 @@ def figure(
         undefined = reason or "undefined on these data"
         return {"value": None, "low": None, "high": None, "n": n, "how": how, "reason": undefined}
     low, high = percentile_interval(draws, level)
-    how = f"{how}; patient bootstrap, {draws.size} replicates, {level:.0%}"
     defined = int(np.isfinite(draws).sum())
+    some = "" if low is None or defined == draws.size else f" of which {defined} define it"
+    how = f"{how}; patient bootstrap, {draws.size} replicates{some}, {level:.0%}"
     why = (
         None if low is not None else f"no interval: defined in {defined} of {draws.size} replicates"
     )
     return {"value": float(value), "low": low, "high": high, "n": n, "how": how, "reason": why}
+
+
+def error_figure(
+    value: float,
+    draws: np.ndarray,
+    noise: np.ndarray,
+    n: int,
+    level: float,
+    how: str,
+    reason: str | None = None,
+) -> dict[str, Any]:
+    """Returns `figure` with the interval of `error_interval`."""
+    found = figure(value, draws, n, level, how, reason)
+    if found["low"] is None:
+        return found
+    low, high = error_interval(value, draws, noise, level)
+    return found | {"low": low, "high": high}

@@ -153,13 +153,15 @@ def screening_figures(
     """
     if not 0 < prevalence < 1:
         raise ValueError(f"prevalence is {prevalence}; expected a share between 0 and 1.")
-    found = prevalence * np.asarray(sensitivity, float)
-    cleared = (1 - prevalence) * np.asarray(specificity, float)
-    recalled = found + (1 - prevalence) - cleared
+    sens, spec = np.asarray(sensitivity, float), np.asarray(specificity, float)
+    found, missed = prevalence * sens, prevalence * (1 - sens)
+    cleared, alarms = (1 - prevalence) * spec, (1 - prevalence) * (1 - spec)
+    recalled = found + alarms
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "recall_rate": recalled,
             "ppv": found / recalled,
-            "npv": cleared / (1 - recalled),
+            # Not over 1 - recalled, which rounds to something where everybody is recalled.
+            "npv": cleared / (cleared + missed),
             "detection_per_1000": 1000 * found,
         }

@@ -16,7 +16,7 @@ def pseudonym(key: bytes, kind: str, *parts: str) -> str:
 
     Args:
         key: The secret of this installation.
-        kind: What is named: `patient`, `exam`, `image`, `file`.
+        kind: What is named: `patient`, `exam`, `image`, `file`, `study`, `unit`, `site`.
         parts: The identifiers.
 
     >>> pseudonym(b"k", "patient", "ab", "c") == pseudonym(b"k", "patient", "a", "bc")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from mammo_pipeline.mammo.delong import explain_no_interval
 from mammo_pipeline.mammo.scoring import undefined_reason
 
 # Which outcomes a figure is a mean over; () is whoever is there, and every other rests on both.
@@ -19,11 +20,13 @@ RESTS_ON: dict[str, tuple[int, ...]] = {
 }
 CLASSES = {1: "with cancer", 0: "without cancer"}
 MIN_PATIENTS = 2
+# Narrower than this, an interval is the rounding of replicates that are all alike.
+NO_WIDTH = 1e-12
 UNDEFINED = {"ppv": "nobody was recalled", "npv": "everybody was recalled"}
 
 
 def check_breasts(breasts: pd.DataFrame, columns: list[str], unit: str = "breast") -> None:
-    """Refuses a table that cannot be measured: empty, a column missing, a value not finite.
+    """Refuses a table that cannot be measured: empty, a column or a patient missing, not finite.
 
     Args:
         breasts: One row a breast (or image, or exam).
@@ -41,6 +44,8 @@ def check_breasts(breasts: pd.DataFrame, columns: list[str], unit: str = "breast
         raise ValueError(f"the {unit}s have no column {missing}; found {list(breasts.columns)}.")
     if breasts.empty:
         raise ValueError(f"no {unit} with an outcome was scored; nothing can be measured.")
+    if nobody := int(breasts["patient_id"].isna().sum()):
+        raise ValueError(f"{nobody} {unit}s have no patient_id; each needs one.")
     for name in columns:
         bad = int((~np.isfinite(breasts[name].to_numpy(float, na_value=np.nan))).sum())
         if bad:
@@ -63,7 +68,8 @@ def withhold_interval(
     """Returns a figure without its interval where too few patients are drawn from to have one.
 
     One patient drawn again and again never differs from herself: her replicates make an interval
-    that is too narrow, or of no width, just where least is known.
+    that is too narrow, or of no width, just where least is known. Nor do patients that are all
+    ranked without error: an area of 1 in every replicate is not known to be 1.
 
     Args:
         found: {value, low, high, n, how, reason}.
@@ -77,15 +83,29 @@ def withhold_interval(
     """
     if found["value"] is None:
         return dict(found)
+    if why := explain_few(labels, patients, outcomes):
+        return found | {"low": None, "high": None, "reason": why}
+    if found["low"] is not None and found["high"] - found["low"] < NO_WIDTH:
+        return found | {"low": None, "high": None, "reason": explain_no_interval(0.0)}
+    return dict(found)
+
+
+def explain_few(
+    labels: ArrayLike, patients: ArrayLike, outcomes: tuple[int, ...] = (0, 1)
+) -> str | None:
+    """Returns why these patients are too few for an interval, or None when they are enough.
+
+    >>> explain_few([1, 0, 0], ["a", "b", "c"], (0,)) is None
+    True
+    """
     labels, patients = np.asarray(labels, float), np.asarray(patients).astype(str)
     groups = [(labels == outcome, f" {CLASSES[outcome]}") for outcome in sorted(outcomes)[::-1]]
     groups = groups or [(np.ones(len(labels), bool), "")]
     for mask, words in groups:
         if (count := np.unique(patients[mask]).size) < MIN_PATIENTS:
             noun = "patient" if count == 1 else "patients"
-            why = f"no interval: only {count} {noun}{words}"
-            return found | {"low": None, "high": None, "reason": why}
-    return dict(found)
+            return f"no interval: only {count} {noun}{words}"
+    return None
 
 
 def explain_undefined(name: str, labels: ArrayLike) -> str:
@@ -101,7 +121,9 @@ def explain_undefined(name: str, labels: ArrayLike) -> str:
     elif name in UNDEFINED:
         why = UNDEFINED[name]
     elif name.startswith("calibration"):
-        why = "the scores part the classes without error, so no finite slope exists"
+        why = (
+            "the scores part the classes without error, or are all alike, so no finite slope exists"
+        )
     else:
         why = "undefined on these cases"
     return f"cannot be estimated, n = {count}: {why}"

@@ -45,6 +45,8 @@ def roc_counts(
 def _check_labels_and_scores(labels: np.ndarray, scores: np.ndarray) -> None:
     if labels.shape != scores.shape or labels.ndim != 1:
         raise ValueError(f"{labels.shape} labels for {scores.shape} scores; expected one each.")
+    if not labels.size:
+        raise ValueError("no label and no score: no ROC curve.")
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"labels must be 0 or 1, found {np.unique(labels)[:5].tolist()}.")
     if not np.isfinite(scores).all():

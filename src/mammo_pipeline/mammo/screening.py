@@ -21,6 +21,7 @@ from mammo_pipeline.mammo.reasons import (
     explain_undefined,
     withhold_interval,
 )
+from mammo_pipeline.mammo.shares import clustered_proportion
 
 HOW = {
     "average_precision": "precision at each cancer's score, mean over cancers; chance gives the "
@@ -159,6 +160,7 @@ def measure_screening(
         name: _tell_figure(name, float(value), draws[name], labels, patients, prevalence, level)
         for name, value in values.items()
     }
+    figures |= _tell_shares(breasts, prevalence, level)
     share = float(labels.mean())
     told = {"units": f"{unit}s", "prevalence": 100 * prevalence, "share": 100 * share}
     return {
@@ -182,13 +184,36 @@ def _tell_figure(
     prevalence: float,
     level: float,
 ) -> dict[str, Any]:
-    positives = int(labels.sum())
-    n = {"sensitivity": positives, "specificity": len(labels) - positives}.get(name, len(labels))
     how = f"{HOW[name]}; at a prevalence of {100 * prevalence:.3g} %"
-    measured = figure(value, draws, n, level, how, explain_undefined(name, labels))
+    measured = figure(value, draws, len(labels), level, how, explain_undefined(name, labels))
     # Recall at a set prevalence rests on both classes, unlike the recall rate of the set.
     rests = (0, 1) if name == "recall_rate" else RESTS_ON.get(name, (0, 1))
     return withhold_interval(measured, labels, patients, rests)
+
+
+def _tell_shares(
+    breasts: pd.DataFrame, prevalence: float, level: float
+) -> dict[str, dict[str, Any]]:
+    """Returns what is a share of one class, with Wilson's interval, which has width at 0 and 1."""
+    sick, recalled = (breasts[name].to_numpy(float) == 1 for name in ("cancer", "recalled"))
+    patients, found = breasts["patient_id"].to_numpy(), {}
+    counted = {
+        "sensitivity": (sick, recalled, 1.0),
+        "specificity": (~sick, ~recalled, 1.0),
+        "detection_per_1000": (sick, recalled, 1000 * prevalence),
+    }
+    for name, (among, hits, scale) in counted.items():
+        share = clustered_proportion(hits[among], patients[among], level)
+        ends = {
+            end: None if share[end] is None else scale * share[end]
+            for end in ("value", "low", "high")
+        }
+        by = share["how"].partition("; ")[2]
+        how = f"{HOW[name]}; at a prevalence of {100 * prevalence:.3g} %; {by}"
+        reason = share["reason"] if among.any() else explain_undefined(name, sick)
+        found[name] = share | ends | {"how": how, "reason": reason}
+        found[name] = withhold_interval(found[name], sick, patients, RESTS_ON[name])
+    return found
 
 
 def _count_cases(breasts: pd.DataFrame) -> dict[str, int]:

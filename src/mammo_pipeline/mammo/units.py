@@ -39,8 +39,8 @@ def aggregate_breasts(
         `views` ("CC+MLO", "CC only", "MLO only" or "other").
 
     Raises:
-        ValueError: Images of one breast disagree on cancer, a logit is not finite, a column is
-            missing, or the aggregation is unknown.
+        ValueError: Images of one breast disagree on cancer, a logit is not finite, an image is of
+            no breast, a column is missing, or the aggregation is unknown.
 
     >>> images = pd.DataFrame({"image_id": ["a", "b"], "exam_id": "e", "patient_id": "p",
     ...     "laterality": "L", "view": ["CC", "MLO"], "cancer": 1, "logit": [0.0, 0.0]})
@@ -67,7 +67,9 @@ def _check_images(images: pd.DataFrame, columns: list[str], aggregation: str) ->
     wanted = [*BREAST, "view", "cancer", *columns]
     if missing := [name for name in wanted if name not in images]:
         raise ValueError(f"the images have no column {missing}; found {list(images.columns)}.")
-    bad = ~np.isfinite(images[columns].to_numpy(float))
+    if nameless := int(images[BREAST].isna().any(axis=1).sum()):
+        raise ValueError(f"{nameless} images have no exam_id or no laterality: of which breast?")
+    bad = ~np.isfinite(images[columns].to_numpy(float, na_value=np.nan))
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise ValueError(
@@ -82,7 +84,7 @@ def _refuse_mixed_outcomes(outcomes: pd.Series) -> None:
         exam, side = mixed[0]
         raise ValueError(
             f"the images of breast {side} of exam {exam} disagree on cancer, and so do those of "
-            f"{len(mixed) - 1} more breasts: correct the labels and ingest again."
+            f"{len(mixed) - 1} more breasts: correct the labels and run again."
         )
 
 

@@ -50,7 +50,8 @@ def test_scores_without_error_have_no_slope_and_zero_probabilities_no_ratio():
 
 def test_what_is_refused_keeps_its_reason():
     why = {"slope": "few", "observed_expected": "a property of cancers"}
-    found = measure_agreement(make_group(40), 0.1, np.full(9, 0.1), 5, 0.95, why)
+    found = measure_agreement(make_group(40), 0.1, np.full(9, 0.1), np.full(9, 0.05), 5, 0.95, why)
     assert found["slope"]["reason"] == "few"
     assert found["observed_expected"]["value"] is None
-    assert found["error"]["value"] == 0.1 and found["in_the_large"]["value"] is not None
+    assert found["error"]["value"] == 0.1 and found["error"]["low"] == pytest.approx(0.05)
+    assert found["in_the_large"]["value"] is not None

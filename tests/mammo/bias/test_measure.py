@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from mammo_pipeline.mammo.bias.gaps import summarize_gaps
 from mammo_pipeline.mammo.bias.measure import measure_subgroups
-from mammo_pipeline.mammo.calibration.fit import fit_logistic
+from mammo_pipeline.mammo.calibration.logistic import fit_logistic
 from mammo_pipeline.mammo.intervals import bootstrap_by_patient
 from mammo_pipeline.mammo.scoring import auroc
 
@@ -230,3 +230,19 @@ def test_the_given_table_is_left_as_it_was(breasts):
     before = breasts.copy(deep=True)
     measure(breasts, ["device", ["device", "laterality"]])
     pd.testing.assert_frame_equal(breasts, before)
+
+
+def test_one_woman_with_cancer_gives_her_group_an_area_without_interval():
+    rng = np.random.default_rng(0)
+    logit = rng.normal(size=60)
+    breasts = pd.DataFrame(
+        {"patient_id": np.arange(60), "cancer": [1.0] * 5 + [0.0] * 55, "calibrated_logit": logit,
+         "probability": expit(logit), "device": ["a"] * 4 + ["b"] * 56}
+    )  # fmt: skip
+    breasts.loc[20:40, "device"] = "a"
+    found = measure_subgroups(breasts, ["device"], 0.5, 50, 0.95, 1, rng)
+    one = next(record for record in found if record["positives"] == 1)
+    assert one["auroc"]["value"] is not None and one["auroc"]["low"] is None
+    assert one["auroc"]["reason"] == "no interval: only 1 patient with cancer"
+    other = next(record for record in found if record["positives"] == 4)
+    assert other["auroc"]["low"] < other["auroc"]["high"]

@@ -4,7 +4,7 @@ import pytest
 
 from mammo_pipeline.mammo.bias.groups import list_cells
 from mammo_pipeline.mammo.bias.replicates import draw_figures
-from mammo_pipeline.mammo.calibration.errors import calibration_error
+from mammo_pipeline.mammo.calibration.errors import calibration_error, calibration_noise
 from mammo_pipeline.mammo.intervals import draw_row_weights
 from mammo_pipeline.mammo.operating import operating_figures
 from mammo_pipeline.mammo.scoring import auroc
@@ -40,6 +40,7 @@ def test_every_replicate_is_the_plain_figure_with_the_same_weights(breasts):
             plain["auroc"] = auroc(own["cancer"], own["calibrated_logit"], w)
             plain["in_the_large"] = w @ (own["cancer"] - p).to_numpy() / w.sum(1)
             plain["calibration_error"] = calibration_error(own["cancer"], p, 4, w)
+            plain["calibration_noise"] = calibration_noise(own["cancer"], p, 4, w)
             for name, drawn in draws.items():
                 np.testing.assert_allclose(drawn[number, side], plain[name], atol=1e-12)
             area = auroc(own["cancer"], own["calibrated_logit"])

@@ -9,6 +9,7 @@ from mammo_pipeline.mammo.calibration.errors import (
     brier_skill,
     calibration_error,
     calibration_in_the_large,
+    compute_noise,
     log_loss,
     observed_over_expected,
     smooth_calibration_error,
@@ -151,3 +152,34 @@ def test_in_the_large_is_undefined_with_one_class():
 
 def test_observed_over_expected_is_above_1_when_too_few_are_predicted():
     assert observed_over_expected([1, 1], [0.5, 0.5]) == 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_shift_makes_the_numbers_equal_however_far_the_logits_lie(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=30) * 10 ** rng.uniform(-2, 2.9)
+    y = (rng.random(30) < 0.3).astype(float)
+    y[:2] = 0, 1
+    shift = calibration_in_the_large(y, x)
+    assert expit(x + shift).sum() == pytest.approx(y.sum(), abs=1e-9)
+
+
+def test_logits_of_800_are_shifted_all_the_way_back():
+    assert calibration_in_the_large([1, 0, 0, 0], [800.0] * 4) == pytest.approx(-800 - np.log(3))
+    assert calibration_in_the_large([1, 0, 0, 0], [-800.0] * 4) == pytest.approx(800 - np.log(3))
+
+
+def test_an_error_of_rows_is_no_further_from_a_replicates_than_the_noise():
+    rng = np.random.default_rng(0)
+    p = rng.random(200)
+    y = (rng.random(200) < p**2).astype(float)
+    weights = rng.integers(0, 3, (50, 200)).astype(float)
+    noise = compute_noise(y, p, 10, weights)
+    for name, error in {
+        "calibration_error": lambda w: calibration_error(y, p, 10, w),
+        "calibration_error_equal_width": lambda w: calibration_error(y, p, 10, w, "equal_width"),
+        "smooth_calibration_error": lambda w: smooth_calibration_error(y, p, w),
+    }.items():
+        apart = np.abs(error(weights) - error(np.ones(200)))
+        assert (apart <= noise[name] + 1e-5).all(), name
+        assert (noise[name] > 0).all()

@@ -9,7 +9,6 @@ from mammo_pipeline.mammo.calibration.fit import (
     CalibrationError,
     fit_beta,
     fit_isotonic,
-    fit_logistic,
     fit_platt,
     fit_temperature,
 )
@@ -29,36 +28,6 @@ def make_case(seed, n, slope):
     rng = np.random.default_rng(seed)
     logits = rng.normal(-1, 2, n)
     return (rng.random(n) < expit(slope * logits - 0.3)).astype(float), logits
-
-
-def test_newton_finds_the_maximum_that_a_general_optimiser_finds(scored):
-    labels, logits = scored
-    known = minimize(lambda ab: log_loss(labels, ab[0] * logits + ab[1]), [1.0, 0.0], tol=1e-10).x
-    assert np.allclose(fit_logistic(labels, logits), known, atol=1e-4)
-
-
-def test_slope_and_intercept_that_made_the_labels_are_found(scored):
-    slope, intercept = fit_logistic(*scored)
-    assert slope == pytest.approx(0.5, abs=0.05)
-    assert intercept == pytest.approx(-0.3, abs=0.1)
-
-
-def test_weights_equal_repeated_rows_in_the_fit(scored):
-    labels, logits = (part[:300] for part in scored)
-    counts = np.random.default_rng(0).integers(0, 3, (2, 300))
-    slopes, intercepts = fit_logistic(labels, logits, counts.astype(float))
-    for row in range(2):
-        alone = fit_logistic(*(np.repeat(part, counts[row]) for part in (labels, logits)))
-        assert np.allclose((slopes[row], intercepts[row]), alone, atol=1e-8)
-
-
-@pytest.mark.parametrize(
-    ("labels", "logits"),
-    [([0, 0, 1, 1], [1, 2, 3, 4]), ([0, 0, 0], [1, 2, 3]), ([0, 1, 0], [5, 5, 5])],
-    ids=["separated", "one class", "one score"],
-)
-def test_no_maximum_is_nan_never_a_large_number(labels, logits):
-    assert np.isnan(fit_logistic(labels, logits)).all()
 
 
 def test_platt_stays_finite_on_separated_classes():

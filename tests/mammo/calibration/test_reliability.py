@@ -7,8 +7,9 @@ from scipy.special import expit
 from mammo_pipeline.mammo.calibration.errors import calibration_error
 from mammo_pipeline.mammo.calibration.reliability import (
     COMPARED,
+    GAPS,
     HOW,
-    _centre_gaps,
+    _centre_changes,
     compute_calibration,
     explain_no_interval,
     measure_calibration,
@@ -78,18 +79,42 @@ def test_a_change_is_the_difference_of_the_two(record):
         assert record["change"][name]["value"] == pytest.approx(apart)
 
 
-def test_the_excess_of_chance_is_taken_off_an_error_and_off_its_change():
+def test_the_excess_of_chance_is_taken_off_a_change_of_an_error_alone():
     draws = {
         "after calibration_error": np.array([0.1, 0.3]),
         "change calibration_error": np.array([-0.3, -0.1]),
         "change log_loss": np.array([-0.3, -0.1]),
     }
-    values = {"after calibration_error": 0.05}
-    values |= {"change calibration_error": -0.3, "change log_loss": -0.3}
-    moved = _centre_gaps(draws, {key: np.array(value) for key, value in values.items()})
-    assert moved["after calibration_error"] == pytest.approx([0.0, 0.15])
+    values = {"change calibration_error": np.array(-0.3), "change log_loss": np.array(-0.3)}
+    moved = _centre_changes(draws, values)
+    assert moved["after calibration_error"] == pytest.approx([0.1, 0.3])
     assert moved["change calibration_error"] == pytest.approx([-0.4, -0.2])
     assert moved["change log_loss"] == pytest.approx([-0.3, -0.1])
+
+
+@pytest.mark.parametrize("name", GAPS)
+def test_an_error_that_chance_makes_has_nothing_in_its_interval(name):
+    held = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(-1, 1.5, 150)
+        y = (rng.random(150) < expit(x)).astype(float)
+        right, wrong = x, 3 * x + 2
+        record = measure_calibration(y, wrong, right, np.arange(150) // 2, 10, 100, 0.95, rng)
+        held.append(record["after"][name]["low"] == 0)
+        assert record["before"][name]["low"] > 0
+        for when in ("before", "after"):
+            found = record[when][name]
+            assert found["low"] < found["value"] < found["high"]
+    # Replicates keep the prevalence, so that a few per cent more than one in forty may miss it.
+    assert sum(held) >= 10
+
+
+def test_scores_that_are_all_alike_are_not_said_to_part_the_classes_alone():
+    record = measure([1, 0, 1, 0], [0.0] * 4, [-800.0] * 4, repeats=20)
+    slope, ratio = (record["after"][k] for k in ("calibration_slope", "observed_over_expected"))
+    assert "all alike" in slope["reason"]
+    assert ratio["value"] is None and "every probability is 0" in ratio["reason"]
 
 
 def test_nothing_changed_is_exactly_nothing(scored):

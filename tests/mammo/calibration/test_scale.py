@@ -98,3 +98,10 @@ def test_a_reference_that_makes_no_scale_is_refused(logits, labels, prevalence, 
 def test_three_breasts_still_make_a_scale():
     scale = freeze_scale([1.0, 2.0, 3.0], [0, 0, 1], 0.01)
     assert score_on_scale([1.0, 2.0, 3.0, 4.0], scale).tolist() == [1, 5, 10, 10]
+
+
+def test_two_logits_that_are_neighbours_in_floating_point_are_parted():
+    for lower in (1.0, np.nextafter(1.0, 2), 1 - 2**-53):
+        pair = np.array([lower, np.nextafter(lower, 9)])
+        scale = freeze_scale(pair, [0, 1], None, quantiles=[0.5])
+        assert score_on_scale(pair, scale).tolist() == [1, 2]

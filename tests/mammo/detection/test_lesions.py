@@ -227,10 +227,6 @@ def test_lesions_that_no_mark_can_reach_are_counted():
 def test_the_regions_are_those_of_sure_marks_on_images_with_a_lesion():
     masks = measure(*make_study(), mark_score=0.5)["masks"]
     assert masks["images"] == 16
-    rows = {row["image_id"]: row for row in masks["per_image"]}
-    assert rows["4LMLO"]["dice"] == 0.0
-    assert rows["1LCC"]["recall"] == pytest.approx(100 / 225)
-    assert rows["1LCC"]["precision"] == 1.0
     assert masks["figures"]["precision"]["value"] == 1.0
     every = measure(*make_study(), mark_score=0.0)["masks"]
     assert every["figures"]["precision"]["value"] < 1
@@ -259,3 +255,9 @@ def test_the_mean_is_over_the_rates_that_are_read_alone():
     read = [found["value"] for found in curve["sensitivity_at"].values()]
     assert len(set(read)) > 1
     assert curve["mean_sensitivity"]["value"] == pytest.approx(np.mean(read))
+
+
+def test_the_record_names_no_image():
+    marks, lesions, images = make_study()
+    told = json.dumps(measure(marks, lesions, images))
+    assert not [name for name in images["image_id"] if f'"{name}"' in told]

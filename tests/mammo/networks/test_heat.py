@@ -113,3 +113,7 @@ def test_every_place_of_a_net_lies_on_its_canvas():
     network = read_network(NETWORK)
     full = np.full((1, 68, 48), 7, np.uint16)
     assert heat.find_tissue(full, np.array([0]), heatmap_places(network), (15, 10), 1.0).all()
+
+
+def test_the_shape_of_a_map_is_known_without_an_image(logits):
+    assert heat.find_map_shape(NETWORK) == logits.shape[1:3]

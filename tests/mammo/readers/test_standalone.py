@@ -5,6 +5,7 @@ import pytest
 
 from mammo_pipeline.mammo import scoring
 from mammo_pipeline.mammo.delong import compare_areas
+from mammo_pipeline.mammo.intervals import proportion
 from mammo_pipeline.mammo.readers import standalone
 from mammo_pipeline.mammo.readers.table import ReaderStudy, arrange_study
 from reader_studies import draw_scores, make_table
@@ -95,3 +96,30 @@ def test_where_the_curve_rises_upright_its_upper_end_counts():
 def test_without_a_model_there_is_nothing_to_compare(study):
     with pytest.raises(ValueError, match="no rows of reader `model`"):
         standalone.measure_model(dataclasses.replace(study, model=None), 0.95)
+
+
+def test_one_patient_with_cancer_proves_nothing_of_a_readers_point(study):
+    keep = np.append(np.flatnonzero(study.labels == 1)[:1], np.flatnonzero(study.labels == 0))
+    few = dataclasses.replace(
+        study, labels=study.labels[keep], patients=study.patients[keep], model=study.model[keep],
+        scores=study.scores[:, :, keep], cases=[study.cases[k] for k in keep],
+    )  # fmt: skip
+    for gap in standalone.compare_points(few, 1.0, 0.95, 50, np.random.default_rng(0)):
+        assert gap["difference"]["low"] is None and gap["p"] is None
+        assert "only 1 patient with cancer" in gap["difference"]["reason"]
+
+
+def test_cases_of_one_patient_make_a_readers_point_less_sure(study):
+    def widths(patients):
+        points = standalone.place_readers(dataclasses.replace(study, patients=patients), 1.0, 0.95)
+        return np.array([p["specificity"]["high"] - p["specificity"]["low"] for p in points])
+
+    order = np.lexsort((study.scores[0, 0], study.labels))
+    pairs = np.empty(len(order), int)
+    pairs[order] = np.arange(len(order)) // 2
+    alone, together = widths(np.arange(len(order))), widths(pairs)
+    assert together[0] > 1.3 * alone[0]
+    for point in standalone.place_readers(study, 1.0, 0.95):
+        counted = point["sensitivity"]
+        known = proportion(counted["value"] * counted["n"], counted["n"], 0.95)
+        assert [counted[e] for e in ("low", "high")] == pytest.approx([known["low"], known["high"]])

@@ -95,6 +95,7 @@ def test_what_was_not_measured_is_neither_quiet_nor_loud():
     words = [alarm["words"] for alarm in record["alarms"]]
     assert words[:-1] == ["cannot be estimated, n = 3"] * 7
     assert words[-1] == "no earlier model to compare with"
+    assert record["alarms"][-1]["bound"] is None
 
 
 def test_a_probe_without_interval_is_not_called_quiet():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mammo_pipeline.mammo.calibration.maps import apply_map
-from mammo_pipeline.pipelines.evaluate import earlier, nodes, suspects
+from mammo_pipeline.pipelines.evaluate import earlier, nodes, page, suspects
 from mammo_pipeline.tracking.promotion import PromotionError
 
 STANDARD = {"shape_px": [2, 2]}
@@ -84,6 +84,12 @@ def test_the_comparison_is_paired_by_breast_and_uses_each_ones_threshold(
     taken = inputs | {"earlier_scores": table, "earlier_model": record}
     evaluation, *_ = nodes.measure_test_scores(scores, ensemble=ensemble, **taken)
     compared = evaluation["comparison"]
+    beside = page.show_beside(compared)
+    assert beside["title"] == "Beside the earlier model"
+    told = beside["text"]
+    assert told.startswith(
+        "The earlier model is {name} version {version}, the {alias}. ".format(**record)
+    )
     assert compared["count"]["breasts"] == evaluation["count"]["breasts"]
     first, second = (compared["auroc"][side]["value"] for side in ("first", "second"))
     assert first == pytest.approx(evaluation["auroc"]["value"])

@@ -95,6 +95,13 @@ def test_every_question_of_the_room_has_its_record(measured):
         assert measured[0][name], name
 
 
+def test_the_area_stands_beside_its_interval_by_another_method(measured):
+    drawn, delong = measured[0]["auroc"], measured[0]["auroc_by_delong"]
+    assert delong["value"] == pytest.approx(drawn["value"])
+    assert "DeLong clustered by patient" in delong["how"]
+    assert delong["low"] < delong["value"] < delong["high"]
+
+
 def test_a_breast_is_measured_per_image_and_exam_too(measured):
     units = {one["unit"]: one["n"] for one in measured[0]["units"]["units"]}
     assert units["image"] > units["breast"] > units["exam"]

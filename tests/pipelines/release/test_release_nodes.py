@@ -117,17 +117,15 @@ def ensemble(members):
 
 
 @pytest.fixture
-def release(tracked, members, ensemble, tmp_path):
+def release(tracked, members, ensemble):
     """A function that releases with a given lower end of the test AUROC."""
 
     def run(low: float) -> dict:
-        (tmp_path / "audit.html").write_text("<p>audit</p>")
         readers = {name: lambda arrays=arrays: arrays for name, arrays in members.items()}
         record = evaluation(low) | {"ensemble_sha256": digest_record(ensemble)}
         verdicts = gates.judge_release(record, DEVICES, {"passed": True}, PARAMETERS)
-        page = {"page": str(tmp_path / "audit.html")}
         made = verdicts, MAPS, STANDARD, PARAMETERS
-        return nodes.register_ensemble(ensemble, readers, record, page, *made)
+        return nodes.register_ensemble(ensemble, readers, record, *made)
 
     return run
 
@@ -190,12 +188,12 @@ def test_a_release_is_registered_served_equal_and_guarded(release, tracked, memb
     shutil.copy(copy / "artifacts/member_01.keras", copy / "artifacts/member_00.keras")
     with pytest.raises(ValueError, match="member_00 has SHA-256"):
         mlflow.pyfunc.load_model(str(copy))
+    # No page: it shows patients' images, and a model goes where they may not.
     assert {p.name for p in (copy / "artifacts").iterdir()} == {
         "member_00.keras",
         "member_01.keras",
         "ensemble.json",
         "evaluation.json",
-        "audit.html",
     }
     pinned = (copy / "requirements.txt").read_text().splitlines()
     assert all("==" in line for line in pinned) and any("keras==" in line for line in pinned)

@@ -11,7 +11,7 @@ import pytest
 from mammo_pipeline.mammo.digest import digest_data
 from mammo_pipeline.mammo.ladder.climb import climb_ladder
 from mammo_pipeline.mammo.networks.predict import member_logits
-from mammo_pipeline.pipelines.sweep.nodes import summarize_sweep, sweep_ladders
+from mammo_pipeline.pipelines.sweep.nodes import find_patch_loss, summarize_sweep, sweep_ladders
 from mammo_pipeline.pipelines.sweep.parameters import SweepParameters
 from mammo_pipeline.pipelines.sweep.pipeline import create_pipeline
 from mammo_pipeline.pipelines.train.parameters import TrainParameters
@@ -81,6 +81,17 @@ def test_a_trial_is_a_row_with_its_values(swept):
     assert trials["stages.image_adam.learning_rate"].iloc[0] == pytest.approx(1e-3)
     assert metrics["best_tune_auc"] == trials["tune_auc"].max()
     assert metrics["network"] == LADDER.network.model_dump(mode="json")
+
+
+def test_the_sweep_says_with_what_loss_the_patches_of_its_members_were_learnt():
+    trials = pd.DataFrame({"state": ["COMPLETE"], "tune_auc": [0.7], "trial": 0, "seconds": 1.0})
+    for loss in ("softmax", "one_against_rest"):
+        ladder = make_train_parameters(patch_adam={"loss": loss}).choose()
+        assert summarize_sweep(trials, ladder)["patch_loss"] == loss
+    images = {k: s for k, s in LADDER.stages.items() if s.data == "images"}
+    first, *_ = images.values()
+    from_file = images | {first.name: first.model_copy(update={"start": "file"})}
+    assert find_patch_loss(LADDER.model_copy(update={"stages": from_file})) == "one_against_rest"
 
 
 def test_a_sweep_without_a_completed_trial_is_an_error():

@@ -165,3 +165,16 @@ def test_ripening_says_what_became_of_unripe_exams(records):
 def test_a_table_without_exam_dates_says_that_it_was_not_measured():
     section = performance.show_ripening({"reason": "no table says when the exams were taken"})
     assert section["text"] == "Not measured: no table says when the exams were taken."
+
+
+@pytest.mark.parametrize(("target", "told"), [(0.87, True), (0.7, False)])
+def test_a_target_that_the_test_set_leaves_out_is_named(target, told):
+    record = measure(20)
+    found = record["evaluation"]["sensitivity"] | {"value": 0.6, "low": 0.4, "high": 0.76}
+    point = {"rule": "target_sensitivity", "target": target, "threshold": 0.3}
+    shown = performance.show_ranking(
+        record["evaluation"]
+        | {"sensitivity": found, "operating_point": point | {"n": 90, "positives": 9}},
+        record["breasts"],
+    )
+    assert ("did not carry over" in shown["text"]) is told

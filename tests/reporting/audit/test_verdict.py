@@ -34,7 +34,8 @@ def test_all_gates_met_is_passed_and_no_gate_is_only_information(gates):
 
 def test_a_gate_that_was_not_judged_is_said_so(gates):
     skipped = gates[1] | {"value": None}
-    assert "1 had nothing to judge" in state_verdict([skipped])["text"]
+    told = state_verdict([skipped, skipped | {"value": 0}])["text"]
+    assert told == "1 of 2 gates met. 1 had nothing to judge in this study."
     row = show_verdict([skipped])["table"][0]["rows"][0]
     assert row[1] == {"state": "warn", "text": "not judged"}
     assert row[2] == "undefined"
@@ -58,3 +59,10 @@ def test_failed_gates_and_ringing_alarms_stand_first(gates):
 
 def test_without_the_shortcut_audit_there_is_no_table_of_it(gates):
     assert len(show_verdict(gates)["table"]) == 1
+
+
+def test_an_alarm_that_could_not_be_measured_is_not_taken_for_silence(gates):
+    lost = RINGS | {"alarmed": None}
+    told = state_verdict(gates[1:], [lost, RINGS | {"alarmed": False}])["text"]
+    assert "1 of 2 shortcut alarms could not be measured" in told
+    assert "could not" not in state_verdict(gates[1:], [RINGS])["text"]

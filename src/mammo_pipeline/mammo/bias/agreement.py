@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 from scipy.stats import norm
 
-from mammo_pipeline.mammo.bias.shares import Figure, blank_figure, measure_share, state_figure
-from mammo_pipeline.mammo.calibration.fit import fit_logistic
-from mammo_pipeline.mammo.intervals import percentile_interval, take_off_excess
+from mammo_pipeline.mammo.bias.figures import Figure, blank_figure, state_figure
+from mammo_pipeline.mammo.calibration.logistic import fit_logistic
+from mammo_pipeline.mammo.intervals import error_figure
+from mammo_pipeline.mammo.shares import clustered_proportion
 
 # Condition of the information matrix beyond which its inverse has no digit left.
 FLAT = 1e12
@@ -20,7 +19,8 @@ HOW = {
     "in_the_large": "share with cancer less mean probability; 0 is right",
     "slope": "logistic regression of outcome on calibrated logit; 1 is right, below 1 is "
     "overconfident",
-    "error": "mean gap over {bins} bins of equal count; above 0 by chance alone",
+    "error": "mean gap over {bins} bins of equal count; above 0 by chance alone, which its "
+    "interval takes off",
 }
 
 
@@ -28,6 +28,7 @@ def measure_agreement(
     group: pd.DataFrame,
     error: float,
     error_draws: np.ndarray,
+    noise_draws: np.ndarray,
     bins: int,
     level: float,
     refused: dict[str, str],
@@ -38,6 +39,7 @@ def measure_agreement(
         group: One row a breast: patient_id, cancer, calibrated_logit, probability.
         error: Expected calibration error.
         error_draws: The same of each replicate, (repeats,).
+        noise_draws: How far each replicate's gaps lie from the group's, (repeats,).
         bins: Of the calibration error.
         level: Of the intervals.
         refused: Figure to why it is not measured here, such as of a lesion kind.
@@ -47,7 +49,9 @@ def measure_agreement(
         "observed_expected": lambda: compare_totals(group, level)[0],
         "in_the_large": lambda: compare_totals(group, level)[1],
         "slope": lambda: fit_slope(group, level),
-        "error": lambda: _bound_error(error, error_draws, len(group), level, how["error"]),
+        "error": lambda: error_figure(
+            float(error), error_draws, noise_draws, len(group), level, how["error"]
+        ),
     }
     return {
         name: blank_figure(len(group), how[name], refused[name]) if name in refused else make()
@@ -67,16 +71,19 @@ def compare_totals(group: pd.DataFrame, level: float) -> tuple[Figure, Figure]:
     >>> ratio["value"], difference["value"]
     (2.0, 0.125)
     """
-    share = measure_share(group["cancer"], group["patient_id"], level)
+    share = clustered_proportion(group["cancer"], group["patient_id"], level)
     mean, n = float(group["probability"].mean()), len(group)
     interval = share["how"].partition("; ")[2]
-    seen, low, high = (float(share[end]) for end in ("value", "low", "high"))
-    how = f"{HOW['in_the_large']}; {interval}"
-    difference = state_figure(seen - mean, low - mean, high - mean, n, how)
+    # One patient alone gives a share without an interval.
+    ends = ("value", "low", "high")
+    seen = [None if share[end] is None else float(share[end]) for end in ends]
+    moved = {end: None if v is None else v - mean for end, v in zip(ends, seen, strict=True)}
+    difference = share | moved | {"how": f"{HOW['in_the_large']}; {interval}"}
     how = f"{HOW['observed_expected']}; {interval}"
     if mean == 0:
         return blank_figure(n, how, "no cancer is expected: every probability is 0"), difference
-    return state_figure(seen / mean, low / mean, high / mean, n, how), difference
+    scaled = {end: None if v is None else v / mean for end, v in zip(ends, seen, strict=True)}
+    return share | scaled | {"how": how}, difference
 
 
 def fit_slope(group: pd.DataFrame, level: float) -> Figure:
@@ -104,10 +111,3 @@ def fit_slope(group: pd.DataFrame, level: float) -> Figure:
     spread = float(np.sqrt((bread @ meat @ bread)[0, 0]))
     half = float(norm.ppf((1 + level) / 2)) * spread
     return state_figure(slope, slope - half, slope + half, len(group), how)
-
-
-def _bound_error(value: float, draws: np.ndarray, n: int, level: float, how: str) -> dict[str, Any]:
-    known = draws[np.isfinite(draws)]
-    low, high = percentile_interval(take_off_excess(known, value), level)
-    how = f"{how}, and so is each replicate: their mean excess is taken off; patient bootstrap"
-    return state_figure(float(value), low, high, n, how)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control, norm
 
+from mammo_pipeline.mammo.bias.figures import Figure, blank_figure, state_figure
 from mammo_pipeline.mammo.bias.groups import Cell
-from mammo_pipeline.mammo.bias.shares import Figure, blank_figure, state_figure
 
 Control = Literal["benjamini_hochberg", "holm"]
 GAPS = ("auroc", "sensitivity", "recall_rate", "in_the_large")

@@ -10,12 +10,14 @@ import pandas as pd
 
 from mammo_pipeline.mammo.bias.agreement import measure_agreement
 from mammo_pipeline.mammo.bias.axes import VIEW_AXIS
+from mammo_pipeline.mammo.bias.figures import blank_figure
 from mammo_pipeline.mammo.bias.gaps import Control, adjust_gaps, measure_gaps
 from mammo_pipeline.mammo.bias.groups import Axis, Cell, list_cells, list_parts
 from mammo_pipeline.mammo.bias.replicates import draw_figures
-from mammo_pipeline.mammo.bias.shares import blank_figure, measure_share
 from mammo_pipeline.mammo.intervals import figure
+from mammo_pipeline.mammo.reasons import withhold_interval
 from mammo_pipeline.mammo.scoring import undefined_reason
+from mammo_pipeline.mammo.shares import clustered_proportion
 
 NEEDED = ["patient_id", "cancer", "calibrated_logit", "probability"]
 AREA = "area under the ROC curve, ties half"
@@ -139,8 +141,10 @@ def measure_group(
     small = min(positives, n - positives) < min_class
     ill, refused = labels == 1, refuse_figures(cell, n, positives, small)
     missing = undefined_reason(labels)
-    own = {"calibration_error": (values["calibration_error"][0], draws["calibration_error"][0])}
-    recall = measure_share(recalled, women, level)
+    error = values["calibration_error"][0]
+    error_draws = draws["calibration_error"][0], draws["calibration_noise"][0]
+    area = figure(float(values["auroc"][0]), draws["auroc"][0], n, level, AREA, missing)
+    recall = clustered_proportion(recalled, women, level)
     if "recall_rate" in refused:
         recall = blank_figure(n, recall["how"], refused["recall_rate"])
     return {
@@ -149,11 +153,11 @@ def measure_group(
         "n": n,
         "patients": len(set(women)),
         "positives": positives,
-        "auroc": figure(float(values["auroc"][0]), draws["auroc"][0], n, level, AREA, missing),
+        "auroc": withhold_interval(area, labels, women),
         "recall_rate": recall,
-        "sensitivity": measure_share(recalled[ill], women[ill], level),
-        "specificity": measure_share(~recalled[~ill], women[~ill], level),
-        "calibration": measure_agreement(group, *own["calibration_error"], bins, level, refused),
+        "sensitivity": clustered_proportion(recalled[ill], women[ill], level),
+        "specificity": clustered_proportion(~recalled[~ill], women[~ill], level),
+        "calibration": measure_agreement(group, error, *error_draws, bins, level, refused),
         "gaps": measure_gaps(breasts, cell, values, draws, level, refused),
         "small": small,
         "note": f"{positives} with cancer, {n - positives} without: small" if small else None,

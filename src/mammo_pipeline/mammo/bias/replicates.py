@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -75,25 +76,39 @@ def draw_figures(
     labels, p = breasts["cancer"].to_numpy(float), breasts["probability"].to_numpy(float)
     sides = arrange_sides(breasts["calibrated_logit"].to_numpy(float), p, cells, bins)
     facts = np.stack([labels, p >= threshold, labels - p]), sides, bins
-    whole = _count(np.ones((1, len(breasts))), *facts)[0]
+    base = sum_bins(facts[0][2], sides, bins)
+    whole = _count(np.ones((1, len(breasts))), *facts, base)[0]
     drawn = [
-        _count(weights, *facts)
+        _count(weights, *facts, base)
         for weights in draw_row_weights(breasts["patient_id"], labels, repeats, rng)
     ]
     replicates = np.moveaxis(np.concatenate(drawn), 0, 2)
     return _divide(whole), _divide(replicates)
 
 
-def _count(weights: np.ndarray, facts: np.ndarray, sides: Sides, bins: int) -> np.ndarray:
-    """Returns the sums of each replicate, shape (repeats, cells, 2, 7)."""
+def sum_bins(excess: np.ndarray, sides: Sides, bins: int) -> np.ndarray:
+    """Returns each bin's sum of label - p over the rows of its side, shape (sides, bins)."""
+    parts = [slice(*pair) for pair in pairwise(sides.starts)]
+    sums = [
+        np.bincount(sides.codes[part], excess[sides.rows[part]], bins)
+        / max(sides.rows[part].size, 1)
+        for part in parts
+    ]
+    return np.stack(sums)
+
+
+def _count(
+    weights: np.ndarray, facts: np.ndarray, sides: Sides, bins: int, base: np.ndarray
+) -> np.ndarray:
+    """Returns the sums of each replicate, shape (repeats, cells, 2, 8)."""
     labels, recalled, excess = facts
     rows = sides.rows, sides.ends, sides.codes, sides.starts
-    walked: np.ndarray = _walk(weights, labels, recalled, excess, *rows, bins)
-    return walked.reshape(len(weights), -1, 2, 7)
+    walked: np.ndarray = _walk(weights, labels, recalled, excess, *rows, base)
+    return walked.reshape(len(weights), -1, 2, 8)
 
 
 def _divide(sums: np.ndarray) -> dict[str, np.ndarray]:
-    area, positives, negatives, hits, recalled, excess, error = np.moveaxis(sums, -1, 0)
+    area, positives, negatives, hits, recalled, excess, error, noise = np.moveaxis(sums, -1, 0)
     n = positives + negatives
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
@@ -102,24 +117,33 @@ def _divide(sums: np.ndarray) -> dict[str, np.ndarray]:
             "recall_rate": recalled / n,
             "in_the_large": excess / n,
             "calibration_error": error / n,
+            "calibration_noise": noise / n,
         }
 
 
 @njit(cache=True, nogil=True)
-def _walk(weights, labels, recalled, excess, rows, ends, codes, starts, bins):  # type: ignore[no-untyped-def]
-    sums = np.empty((weights.shape[0], starts.size - 1, 7))
-    part = np.empty(bins)
+def _walk(weights, labels, recalled, excess, rows, ends, codes, starts, base):  # type: ignore[no-untyped-def]
+    sums = np.empty((weights.shape[0], starts.size - 1, 8))
+    part = np.empty(base.shape[1])
     for repeat in range(weights.shape[0]):
         for side in range(starts.size - 1):
             own = slice(starts[side], starts[side + 1])
             sums[repeat, side] = _walk_side(
-                weights[repeat], labels, recalled, excess, rows[own], ends[own], codes[own], part
+                weights[repeat],
+                labels,
+                recalled,
+                excess,
+                rows[own],
+                ends[own],
+                codes[own],
+                base[side],
+                part,
             )
     return sums
 
 
 @njit(cache=True, nogil=True)
-def _walk_side(weights, labels, recalled, excess, rows, ends, codes, part):  # type: ignore[no-untyped-def]
+def _walk_side(weights, labels, recalled, excess, rows, ends, codes, base, part):  # type: ignore[no-untyped-def]
     """The Mann-Whitney area with ties half, its two class sizes, and the sums of the shares."""
     area, positives, negatives, new_positives, new_negatives = 0.0, 0.0, 0.0, 0.0, 0.0
     hits, calls, total = 0.0, 0.0, 0.0
@@ -139,4 +163,5 @@ def _walk_side(weights, labels, recalled, excess, rows, ends, codes, part):  # t
             positives += new_positives
             negatives += new_negatives
             new_positives, new_negatives = 0.0, 0.0
-    return area, positives, negatives, hits, calls, total, np.abs(part).sum()
+    noise = np.abs(part - (positives + negatives) * base).sum()
+    return area, positives, negatives, hits, calls, total, np.abs(part).sum(), noise

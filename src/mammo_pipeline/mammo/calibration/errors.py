@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.fft import dct, idct
 from scipy.sparse import coo_array
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from mammo_pipeline.mammo.bins import assign_bins, equal_count_edges
 
@@ -106,11 +106,42 @@ def calibration_error(
     >>> round(float(calibration_error([0, 1], [0.2, 0.7], bins=2)), 3)
     0.25
     """
+    return np.abs(bin_gaps(labels, probabilities, bins, weights, spacing)).sum(-1)
+
+
+def bin_gaps(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    bins: int,
+    weights: np.ndarray | None = None,
+    spacing: Spacing = "equal_count",
+) -> np.ndarray:
+    """Returns each bin's sum of label - p over all rows' number, with its sign, shape (..., k)."""
     labels, p = np.asarray(labels, float), np.asarray(probabilities, float)
     weights = np.ones(len(p)) if weights is None else weights
     codes = cut_bins(p, bins, spacing)
     member = np.eye(codes.max() + 1)[codes]
-    return np.abs(weights @ (member * (labels - p)[:, None])).sum(-1) / weights.sum(-1)
+    return weights @ (member * (labels - p)[:, None]) / weights.sum(-1)[..., None]
+
+
+def calibration_noise(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    bins: int,
+    weights: np.ndarray,
+    spacing: Spacing = "equal_count",
+) -> np.ndarray:
+    """Returns how far the gaps of a replicate lie from those of the rows, over bins, shape (...,).
+
+    What chance alone adds to a calibration error, at most: that of the rows is no further from the
+    true one than the sum over bins of what chance moves each gap by (`intervals.error_figure`).
+
+    >>> y, p, w = [0, 1, 0, 1], [0.2, 0.2, 0.7, 0.7], np.array([1.0, 1, 2, 0])
+    >>> round(float(calibration_noise(y, p, 2, w)), 3)
+    0.25
+    """
+    drawn = bin_gaps(labels, probabilities, bins, weights, spacing)
+    return np.abs(drawn - bin_gaps(labels, probabilities, bins, None, spacing)).sum(-1)
 
 
 def smooth_calibration_error(
@@ -129,7 +160,24 @@ def smooth_calibration_error(
     >>> round(float(smooth_calibration_error([0, 0, 0, 1], [0.75, 0.75, 0.75, 0.75])), 2)
     0.5
     """
-    waves = dct(spread_residuals(labels, probabilities, weights), norm="ortho")
+    return _find_bandwidth(spread_residuals(labels, probabilities, weights))
+
+
+def smooth_calibration_noise(
+    labels: ArrayLike, probabilities: ArrayLike, weights: np.ndarray
+) -> np.ndarray:
+    """Returns what `calibration_noise` does for the smooth error, shape (...,).
+
+    The smooth error of a sum of residuals is at most the sum of their errors, since smoothing more
+    never raises the integral.
+    """
+    drawn = spread_residuals(labels, probabilities, weights)
+    return _find_bandwidth(drawn - spread_residuals(labels, probabilities))
+
+
+def _find_bandwidth(residuals: np.ndarray) -> np.ndarray:
+    """Returns the bandwidth that equals the integral of the residuals smoothed by it, (...,)."""
+    waves = dct(residuals, norm="ortho")
     low, high = np.zeros(waves.shape[:-1]), np.ones(waves.shape[:-1])
     for _ in range(HALVINGS):
         middle = (low + high) / 2
@@ -159,6 +207,18 @@ def spread_residuals(
     return (weights @ cells) / weights.sum(-1)[..., None]
 
 
+def compute_noise(
+    labels: ArrayLike, probabilities: ArrayLike, bins: int, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Returns the noise of each error that chance alone makes, by its name, shape (...,)."""
+    rows = labels, probabilities
+    return {
+        "calibration_error": calibration_noise(*rows, bins, weights),
+        "calibration_error_equal_width": calibration_noise(*rows, bins, weights, "equal_width"),
+        "smooth_calibration_error": smooth_calibration_noise(*rows, weights),
+    }
+
+
 def smooth_residuals(waves: np.ndarray, bandwidth: ArrayLike) -> np.ndarray:
     """Returns the integral of the smoothed residual without its sign, shape (...,).
 
@@ -184,15 +244,23 @@ def calibration_in_the_large(
     y, x = np.asarray(labels, float), np.asarray(logits, float)
     w = np.ones(len(y)) if weights is None else np.asarray(weights, float)
     cancers, everyone = w @ y, w.sum(-1)
-    shift = np.zeros(w.shape[:-1])
+    both = (cancers > 0) & (cancers < everyone)
     with np.errstate(invalid="ignore", divide="ignore"):
+        level = logit(cancers / everyone)
+        # With every logit at the highest, or at the lowest, the number would be right here.
+        low, high = level - x.max(initial=-np.inf), level - x.min(initial=np.inf)
+        shift = np.clip(0.0, low, high)
         for _ in range(NEWTON_STEPS):
             p = expit(x + shift[..., None])
-            step = (cancers - (w * p).sum(-1)) / (w * p * (1 - p)).sum(-1)
-            shift = shift + np.clip(step, -2, 2)
-            if not (np.abs(step) > 1e-12).any():
+            missing = cancers - (w * p).sum(-1)
+            low, high = np.where(missing > 0, shift, low), np.where(missing < 0, shift, high)
+            following = shift + missing / (w * p * (1 - p)).sum(-1)
+            inside = (following > low) & (following < high)
+            following = np.where(missing == 0, shift, np.where(inside, following, (low + high) / 2))
+            moved, shift = np.abs(following - shift), following
+            if not (both & (moved > 1e-12 * np.maximum(1, np.abs(shift)))).any():
                 break
-    return np.where((cancers > 0) & (cancers < everyone), shift, np.nan)
+    return np.where(both, shift, np.nan)
 
 
 def observed_over_expected(

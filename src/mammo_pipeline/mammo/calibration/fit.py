@@ -10,57 +10,13 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
 from mammo_pipeline.mammo.calibration.errors import log_loss
+from mammo_pipeline.mammo.calibration.logistic import fit_logistic
 
 NEWTON_STEPS = 60
 
 
 class CalibrationError(ValueError):
     """A map cannot be fitted to these cases: one outcome only, equal logits, or no maximum."""
-
-
-def fit_logistic(
-    targets: ArrayLike, logits: ArrayLike, weights: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (slope, intercept) of targets on logits by maximum likelihood, shape (...,).
-
-    Newton's method on standardised logits. NaN where no maximum exists: one class only, one
-    distinct logit, or classes that a threshold parts without error.
-
-    Args:
-        targets: In [0, 1], shape (n,).
-        logits: Shape (..., n).
-        weights: How often each row counts, shape (..., n).
-    """
-    x, t = np.asarray(logits, float), np.asarray(targets, float)
-    w = np.ones_like(t) if weights is None else np.asarray(weights, float)
-    total = w.sum(-1)
-    with np.errstate(all="ignore"):
-        centre = (w * x).sum(-1) / total
-        spread = np.sqrt((w * (x - centre[..., None]) ** 2).sum(-1) / total)
-        z = (x - centre[..., None]) / spread[..., None]
-        slope, level, last = _climb(z, t, w)
-        slope = slope / spread
-    done = np.isfinite(slope) & (last < 1e-8)
-    return np.where(done, slope, np.nan), np.where(done, level - slope * centre, np.nan)
-
-
-def _climb(z: np.ndarray, t: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Returns (slope, level, size of the last step) after Newton's steps, each at most 1 long."""
-    shape = np.broadcast_shapes(z.shape, w.shape)[:-1]
-    slope, level, last = np.zeros(shape), np.zeros(shape), np.full(shape, np.inf)
-    for _ in range(NEWTON_STEPS):
-        p = expit(slope[..., None] * z + level[..., None])
-        error, curve = w * (t - p), w * p * (1 - p)
-        g1, g0 = (error * z).sum(-1), error.sum(-1)
-        h11, h10, h00 = (curve * z * z).sum(-1), (curve * z).sum(-1), curve.sum(-1)
-        scale = h11 * h00 - h10**2
-        step1, step0 = (h00 * g1 - h10 * g0) / scale, (h11 * g0 - h10 * g1) / scale
-        last = np.hypot(step1, step0)
-        shorten = 1 / np.maximum(last, 1)
-        slope, level = slope + step1 * shorten, level + step0 * shorten
-        if not (last > 1e-10).any():
-            break
-    return slope, level, last
 
 
 def platt_targets(labels: ArrayLike) -> np.ndarray:

@@ -15,17 +15,18 @@ from mammo_pipeline.mammo.calibration.errors import (
     brier_skill,
     calibration_error,
     calibration_in_the_large,
+    compute_noise,
     cut_bins,
     log_loss,
     observed_over_expected,
     smooth_calibration_error,
 )
-from mammo_pipeline.mammo.calibration.fit import fit_logistic
+from mammo_pipeline.mammo.calibration.logistic import fit_logistic
 from mammo_pipeline.mammo.intervals import (
     bootstrap_by_patient,
+    error_figure,
     figure,
     patient_outcomes,
-    take_off_excess,
     wilson_interval,
 )
 
@@ -49,8 +50,10 @@ HOW = {
 }
 # Errors that cannot be negative and so are above 0 by chance alone.
 GAPS = ("calibration_error", "calibration_error_equal_width", "smooth_calibration_error")
-GAP_NOTE = "; above 0 by chance alone, and the mean excess of the replicates is taken off"
+GAP_NOTE = "; above 0 by chance alone, which its interval takes off"
+MOVED_NOTE = "; the mean excess of the replicates is taken off"
 COMPARED = ("brier_loss", "log_loss", *GAPS)
+NO_SLOPE = "the scores part the classes without error, or are all alike, so no finite slope exists"
 NEED_BOTH = {"brier_skill", "calibration_slope", "calibration_intercept"}
 NEED_BOTH |= {"calibration_in_the_large"}
 
@@ -169,16 +172,23 @@ def _measure_figures(
 ) -> dict[str, dict[str, Any]]:
     """Returns "before", "after" or "change", a space and a name to its figure."""
 
-    def compute(weights: np.ndarray | None) -> dict[str, np.ndarray]:
-        parts = {when: compute_calibration(y, x, bins, weights) for when, x in logits.items()}
-        return _flatten(parts)
+    def compute(w: np.ndarray | None) -> dict[str, np.ndarray]:
+        return _flatten({when: compute_calibration(y, x, bins, w) for when, x in logits.items()})
+
+    def draw(weights: np.ndarray) -> dict[str, np.ndarray]:
+        noise = {
+            f"noise {when} {name}": value
+            for when, x in logits.items()
+            for name, value in compute_noise(y, expit(x), bins, weights).items()
+        }
+        return compute(weights) | noise
 
     values = compute(None)
-    draws = _centre_gaps(bootstrap_by_patient(compute, women, y, repeats, rng), values)
-    reason = explain_no_interval(y, women)
+    draws = _centre_changes(bootstrap_by_patient(draw, women, y, repeats, rng), values)
+    shared = y, level, bins, explain_no_interval(y, women)
     return {
-        key: _frame(key.split(" ")[1], values[key], draws[key], y, level, bins, reason)
-        for key in values
+        key: _frame(key, value, draws[key], draws.get(f"noise {key}"), *shared)
+        for key, value in values.items()
     }
 
 
@@ -188,41 +198,56 @@ def _flatten(parts: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return flat | change
 
 
-def _centre_gaps(
+def _centre_changes(
     draws: dict[str, np.ndarray], values: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Returns the replicates with the excess of those errors taken off that chance makes itself.
+    """Returns the replicates, those of a change of `GAPS` moved so that their mean is the change.
 
-    A change may be negative, so it is only moved, not cut at 0.
+    Chance makes some of either error, and a replicate holds that chance twice.
     """
-    moved = {}
-    for key, drawn in draws.items():
-        when, name = key.split(" ")
-        excess = np.nanmean(drawn) - float(values[key]) if name in GAPS else 0.0
-        is_error = name in GAPS and when != "change"
-        moved[key] = take_off_excess(drawn, float(values[key])) if is_error else drawn - excess
+    moved = dict(draws)
+    for name in GAPS:
+        if (key := f"change {name}") in draws:
+            moved[key] = draws[key] - (np.nanmean(draws[key]) - float(values[key]))
     return moved
 
 
 def _frame(
-    name: str,
+    key: str,
     value: np.ndarray,
     draws: np.ndarray,
+    noise: np.ndarray | None,
     labels: np.ndarray,
     level: float,
     bins: int,
     reason: str | None,
 ) -> dict[str, Any]:
-    how = HOW[name].format(bins=bins) + (GAP_NOTE if name in GAPS else "")
-    n, positives = labels.size, int(labels.sum())
-    missing = "cancer" if positives == 0 else "breast without cancer"
-    why = "the scores part the classes without error, so no finite slope exists"
-    if name in NEED_BOTH and positives in (0, n):
-        why = f"cannot be estimated, n = {n}: no {missing}"
-    found = figure(float(value), draws, n, level, how, why)
+    """Returns the figure of "before", "after" or "change", a space and a name of `HOW`."""
+    name, how = key.split(" ")[1], HOW[key.split(" ")[1]].format(bins=bins)
+    n, why = labels.size, explain_no_value(name, labels)
+    if noise is None:
+        how += MOVED_NOTE if name in GAPS else ""
+        found = figure(float(value), draws, n, level, how, why)
+    else:
+        found = error_figure(float(value), draws, noise, n, level, how + GAP_NOTE, why)
     if reason and found["value"] is not None:
         return found | {"low": None, "high": None, "reason": reason}
     return found
+
+
+def explain_no_value(name: str, labels: np.ndarray) -> str:
+    """Returns why a figure of `HOW` has no value on these breasts, with their number.
+
+    >>> explain_no_value("calibration_slope", np.zeros(3))
+    'cannot be estimated, n = 3: no cancer'
+    """
+    n, positives = labels.size, int(labels.sum())
+    if name in NEED_BOTH and positives in (0, n):
+        missing = "breast without cancer" if positives else "cancer"
+        return f"cannot be estimated, n = {n}: no {missing}"
+    if name == "observed_over_expected":
+        return f"cannot be estimated, n = {n}: no cancer is expected, every probability is 0"
+    return f"cannot be estimated, n = {n}: {NO_SLOPE}"
 
 
 def explain_no_interval(labels: ArrayLike, patients: ArrayLike) -> str | None:

@@ -60,7 +60,10 @@ def _cut(x: np.ndarray, weights: np.ndarray, quantiles: Sequence[float]) -> list
     values, codes = np.unique(x, return_inverse=True)
     below = np.cumsum(np.bincount(codes, weights, values.size))
     # Midway to the next value seen; above the last there is none.
-    places = np.append((values[:-1] + values[1:]) / 2, np.nextafter(values[-1], np.inf))
+    middle = (values[:-1] + values[1:]) / 2
+    # Of two neighbours in floating point the middle may be the lower, which would rise with it.
+    middle = np.where(middle > values[:-1], middle, values[1:])
+    places = np.append(middle, np.nextafter(values[-1], np.inf))
     # A sum of shares may miss 0.9 by one rounding.
     at = np.searchsorted(below, np.asarray(quantiles) - 1e-9)
     return [float(place) for place in places[np.minimum(at, values.size - 1)]]

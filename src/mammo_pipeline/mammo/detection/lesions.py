@@ -205,7 +205,7 @@ def _measure_outlines(
     located = images[images["has_lesion"]]
     sure = marks[marks["score"] >= settings.mark_score]
     names = located["image_id"].tolist()
-    masks = measure_masks(
+    return measure_masks(
         _fill_each(sure, names, shape_px),
         _fill_each(lesions, names, shape_px),
         located["patient_id"],
@@ -213,8 +213,6 @@ def _measure_outlines(
         *sizes,
         least_patients=settings.least_patients,
     )
-    named = [{"image_id": name, **row} for name, row in zip(names, masks["per_image"], strict=True)]
-    return masks | {"per_image": named}
 
 
 def _fill_each(

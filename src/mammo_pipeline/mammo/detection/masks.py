@@ -124,7 +124,7 @@ def measure_masks(
     rng: np.random.Generator,
     least_patients: int = 1,
 ) -> dict[str, Any]:
-    """Returns {images, figures: the mean of each measure, per_image: each measure, how}.
+    """Returns {images, figures: the mean of each measure, how}.
 
     A mean is over the images in which its measure is defined; `n` says over how many.
 
@@ -147,8 +147,7 @@ def measure_masks(
         raise ValueError(f"{len(rows)} pairs of masks for {len(names)} patients: expected one each")
     if not rows:
         return {"images": 0, "reason": "no image to compare masks in"}
-    table = pd.DataFrame(rows)
-    values = table.to_numpy()
+    values = pd.DataFrame(rows).to_numpy()
     defined = np.isfinite(values)
     draws = bootstrap_by_patient(
         lambda weights: dict(zip(HOW, _mean_defined(values, weights).T, strict=True)),
@@ -166,8 +165,7 @@ def measure_masks(
         if n and who < least_patients:
             mean, reason = float("nan"), f"cannot be estimated, n = {who} patients"
         figures[name] = figure(float(mean), draws[name], n, level, HOW[name], reason)
-    per_image = table.astype(object).where(table.notna(), None).to_dict("records")
-    return {"images": len(rows), "figures": figures, "per_image": per_image, "how": EMPTY}
+    return {"images": len(rows), "figures": figures, "how": EMPTY}
 
 
 def _mean_defined(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

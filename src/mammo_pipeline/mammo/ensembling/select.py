@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mammo_pipeline.mammo.calibration.errors import log_loss
-from mammo_pipeline.mammo.calibration.fit import fit_logistic, platt_targets
+from mammo_pipeline.mammo.calibration.fit import platt_targets
+from mammo_pipeline.mammo.calibration.logistic import fit_logistic
 from mammo_pipeline.mammo.scoring import auroc, undefined_reason
 
 Metric = Literal["auroc", "log_loss"]

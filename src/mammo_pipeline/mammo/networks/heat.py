@@ -36,6 +36,13 @@ def explain_no_heatmap(network: dict[str, Any]) -> str | None:
     return f"the top {top} reads features, it has no heatmap: lesions are not measured"
 
 
+def find_map_shape(network: dict[str, Any]) -> tuple[int, int]:
+    """Returns rows and columns of the heatmap over one image of a network that has one."""
+    _, heat_net = _build_once(_describe(network))
+    rows, columns = heat_net.output_shape[1:3]
+    return rows, columns
+
+
 def malignancy_maps(
     network: dict[str, Any],
     arrays: dict[str, np.ndarray],
@@ -63,9 +70,7 @@ def malignancy_maps(
     """
     if explain_no_heatmap(network) is not None:
         return None
-    image_net, heat_net = _build_once(
-        json.dumps(read_network(network).model_dump(mode="json"), sort_keys=True)
-    )
+    image_net, heat_net = _build_once(_describe(network))
     assign_variables({v.path: v for v in image_net.weights}, arrays)
     places = np.asarray(positions)
     logits = predict_batches(
@@ -74,6 +79,10 @@ def malignancy_maps(
     _refuse_not_finite(logits, places)
     flat = logits.reshape(-1, logits.shape[-1]).astype(np.float64)
     return expit(malignancy_scores(flat, loss)).astype(np.float32).reshape(logits.shape[:3])
+
+
+def _describe(network: dict[str, Any]) -> str:
+    return json.dumps(read_network(network).model_dump(mode="json"), sort_keys=True)
 
 
 @lru_cache(maxsize=4)

@@ -8,10 +8,12 @@ import numpy as np
 
 from mammo_pipeline.mammo.comparison import bootstrap_p
 from mammo_pipeline.mammo.delong import compare_areas, delong_covariance, measure_auroc
-from mammo_pipeline.mammo.intervals import bootstrap_by_patient, figure, proportion
+from mammo_pipeline.mammo.intervals import bootstrap_by_patient, figure
 from mammo_pipeline.mammo.readers.obuchowski_rockette import average_over_readers
 from mammo_pipeline.mammo.readers.table import ReaderStudy
+from mammo_pipeline.mammo.reasons import NO_WIDTH, explain_few, withhold_interval
 from mammo_pipeline.mammo.scoring import roc_points
+from mammo_pipeline.mammo.shares import clustered_proportion
 
 
 def measure_model(study: ReaderStudy, level: float) -> dict[str, Any]:
@@ -58,20 +60,22 @@ def _subtract_readers(study: ReaderStudy, number: int, level: float) -> dict[str
 def place_readers(study: ReaderStudy, threshold: float, level: float) -> list[dict[str, Any]]:
     """Returns each reader's sensitivity and specificity when a score from `threshold` recalls.
 
-    One a reader and modality: {reader, modality, sensitivity, specificity}, Wilson's intervals.
+    One a reader and modality: {reader, modality, sensitivity, specificity}, Wilson's intervals at
+    the effective number of cases, since the cases of one patient are alike.
     """
     positive = study.labels == 1
     found = []
     for modality, table in zip(study.modalities, study.scores, strict=True):
         for reader, scores in zip(study.readers, table, strict=True):
             recalled = scores >= threshold
-            counts = int(recalled[positive].sum()), int((~recalled[~positive]).sum())
+            sides = (positive, recalled), (~positive, ~recalled)
+            shares = [clustered_proportion(h[m], study.patients[m], level) for m, h in sides]
             found.append(
                 {
                     "reader": reader,
                     "modality": modality,
-                    "sensitivity": proportion(counts[0], positive.sum(), level),
-                    "specificity": proportion(counts[1], (~positive).sum(), level),
+                    "sensitivity": shares[0],
+                    "specificity": shares[1],
                 }
             )
     return found
@@ -109,8 +113,11 @@ def compare_points(
     found: list[dict[str, Any]] = []
     for name, value in values.items():
         modality, reader = name.split("\n")
-        gap = figure(float(value[0]), draws[name], int(labels.sum()), level, how)
-        p = bootstrap_p(draws[name])
+        drawn = figure(float(value[0]), draws[name], int(labels.sum()), level, how)
+        # A reader who stands on the curve is apart from it by nothing: that needs no variation.
+        is_on_curve = abs(value[0]) < NO_WIDTH and not explain_few(labels, study.patients)
+        gap = drawn if is_on_curve else withhold_interval(drawn, labels, study.patients)
+        p = None if gap["low"] is None else bootstrap_p(draws[name])
         found.append({"reader": reader, "modality": modality, "difference": gap, "p": p})
     return found
 

@@ -155,7 +155,7 @@ def judge_pairs(record: Record, bound: float) -> list[dict[str, Any]]:
     name = "an added source gains between sources only"
     if "gain" not in added:
         why = added.get("reason", "no earlier model to compare with")
-        return [gap, state_alarm(name, None, 0.0, ("", ""), why)]
+        return [gap, state_alarm(name, None, 0.0, ("", ""), why) | {"bound": None}]
     rung = {
         "name": name,
         "found": dict(added["gain"]["between"]),

@@ -73,7 +73,10 @@ def map_images(
     from mammo_pipeline.mammo.networks.heat import malignancy_maps
 
     maps = [
-        malignancy_maps(ensemble["network"], members[m["name"]], pixels, positions, batch)
+        malignancy_maps(
+            *(ensemble["network"], members[m["name"]], pixels, positions, batch),
+            loss=ensemble["patch_loss"],
+        )
         for m in ensemble["members"]
     ]
     known = [one for one in maps if one is not None]

@@ -14,6 +14,7 @@ from mammo_pipeline.mammo.bias.groups import list_parts
 from mammo_pipeline.mammo.bias.measure import measure_subgroups
 from mammo_pipeline.mammo.calibration.reliability import measure_calibration
 from mammo_pipeline.mammo.decision import measure_decision
+from mammo_pipeline.mammo.delong import measure_auroc
 from mammo_pipeline.mammo.ensembling.score import score_breasts
 from mammo_pipeline.mammo.evaluation import measure_breasts, measure_units
 from mammo_pipeline.mammo.screening import measure_screening
@@ -52,6 +53,9 @@ def measure_scored(
     units = (images, breasts, exams, parameters.sensitivity)
     return {
         **measure_breasts(breasts, parameters.sensitivity, parameters.calibration_bins, *sizes),
+        "auroc_by_delong": measure_auroc(
+            breasts["cancer"], breasts["calibrated_logit"], breasts["patient_id"], parameters.level
+        ),
         "operating_point": ensemble["operating_point"],
         "units": measure_units(*units, *sizes, expected=expected),
         "calibration": compare_calibration(breasts, ensemble, parameters, rng),

@@ -15,6 +15,7 @@ from mammo_pipeline.datasets.store import StoredImages
 from mammo_pipeline.mammo.bias.axes import describe_breasts
 from mammo_pipeline.mammo.calibration.maps import apply_calibration
 from mammo_pipeline.mammo.detection.lesions import measure_lesions
+from mammo_pipeline.mammo.detection.marks import find_reach
 from mammo_pipeline.mammo.digest import (
     digest_data,
     digest_record,
@@ -107,7 +108,7 @@ def measure_test_scores(
         "comparison": suspects.compare_earlier(
             breasts, images, *earlier, ensemble, parameters, rng
         ),
-        "shortcuts": suspects.suspect_shortcuts(*looked_at, *earlier, parameters),
+        "shortcuts": suspects.suspect_shortcuts(*looked_at, *earlier, ensemble, parameters),
         "flow": count_cohort_flow(files, cohort, store.index, test_scores),
     }
     return evaluation, flatten_figures(evaluation), breasts
@@ -163,15 +164,18 @@ def find_lesions(
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Returns how well the heatmaps find the lesions that were drawn, or why that is unknown."""
-    from mammo_pipeline.mammo.networks.heat import explain_no_heatmap
+    from mammo_pipeline.mammo.networks.families import heatmap_places, read_network
+    from mammo_pipeline.mammo.networks.heat import explain_no_heatmap, find_map_shape
 
-    if reason := explain_no_heatmap(ensemble["network"]):
+    network = ensemble["network"]
+    if reason := explain_no_heatmap(network):
         return {"reason": reason}
+    reach_px = find_reach(heatmap_places(read_network(network)), find_map_shape(network))
     spacing_mm = (standardize.spacing_mm, standardize.spacing_mm)
     known = marks[marks["image_id"].isin(images["image_id"])]
     return measure_lesions(
-        *(known, lesions, images, spacing_mm, tuple(ensemble["network"]["image_shape"])),
-        *(parameters.lesions, parameters.bootstrap_repeats, parameters.level, rng),
+        *(known, lesions, images, spacing_mm, tuple(network["image_shape"])),
+        *(parameters.lesions, parameters.bootstrap_repeats, parameters.level, rng, reach_px),
     )
 
 

@@ -26,8 +26,12 @@ from mammo_pipeline.pipelines.evaluate.parameters import EvaluateParameters
 Record = dict[str, Any]
 Pictures = dict[tuple[str, str], list[np.ndarray]]
 SUBTITLE = (
-    "Unit: the breast of one exam. Intervals: bootstrap by patient. The test set was opened once, "
-    "after everything was frozen on tune."
+    "Unit: the breast of one exam. Intervals: bootstrap by patient. Everything was frozen on tune "
+    "before the test set was opened."
+)
+OPENED_AGAIN = (
+    " This is one of {count} ensembles that were measured on these outcomes: the best of several "
+    "looks better than it is, and no interval here knows of the others."
 )
 VERSIONS = {"data version": "data_version", "test labels": "test_truth_version"}
 SHOWN = ["auroc", "sensitivity", "specificity", "recall_rate", "calibration_error"]
@@ -110,17 +114,18 @@ def write_audit_page(
     alarms, now = evaluation["shortcuts"]["alarms"], datetime.now(UTC).isoformat(timespec="seconds")
     identity = describe_identity(split_record, parameters, now)
     behind = (contract, device_audit, ensemble_metrics, train_metrics)
+    now_in_short = summarize(evaluation, ensemble, release_gates, now)
     sections = [
         verdict.show_verdict(release_gates, alarms),
         *list_measured(evaluation, ensemble, test_breasts, identity),
         *list_looked_at(evaluation, cases, case_pictures),
         *list_background(evaluation, ensemble, *behind),
-        show_changes(evaluation, ensemble, release_gates, evaluation_history, now),
+        show_changes(now_in_short, evaluation_history),
         show_sign_offs(evaluation, sign_offs),
     ]
     return {
         "title": "Audit of the ensemble on the test set",
-        "subtitle": SUBTITLE,
+        "subtitle": describe_looks(now_in_short, evaluation_history),
         "verdict": verdict.state_verdict(release_gates, alarms),
         "facts": list_facts(evaluation),
         "sections": sections,
@@ -186,22 +191,27 @@ def list_scored(evaluation: Record, ensemble: Record, breasts: pd.DataFrame) -> 
 def list_looked_at(evaluation: Record, cases: pd.DataFrame, pictures: Pictures) -> list[Record]:
     """Returns the sections on shortcuts, an earlier model, lesions and single breasts."""
     from mammo_pipeline.reporting.audit.cases import show_cases
-    from mammo_pipeline.reporting.audit.comparison import show_comparison
     from mammo_pipeline.reporting.audit.lesions import show_lesions
     from mammo_pipeline.reporting.audit.shortcuts import show_shortcuts
 
-    comparison = evaluation["comparison"]
-    beside = {"title": "Beside the earlier model", "text": "Not compared."}
-    if "reason" in comparison:
-        beside["text"] = f"Not compared: {comparison['reason']}."
-    else:
-        beside = show_comparison(comparison)
     return [
         show_shortcuts(evaluation["shortcuts"]),
-        beside,
+        show_beside(evaluation["comparison"]),
         show_lesions(evaluation["lesions"]),
         show_cases(cases, pictures),
     ]
+
+
+def show_beside(comparison: Record) -> Record:
+    """Returns the comparison with the earlier model, saying which that is, or why there is none."""
+    from mammo_pipeline.reporting.audit.comparison import show_comparison
+
+    title = {"title": "Beside the earlier model"}
+    if "reason" in comparison:
+        return title | {"text": f"Not compared: {comparison['reason']}."}
+    section, model = show_comparison(comparison), comparison["model"]
+    who = f"The earlier model is {model['name']} version {model['version']}, the {model['alias']}."
+    return section | title | {"text": f"{who} {section['text']}"}
 
 
 def list_background(
@@ -248,17 +258,16 @@ def summarize(evaluation: Record, ensemble: Record, gates: Sequence[Record], whe
     return changes.summarize_evaluation(evaluation, ensemble["calibration"], gates, rung, when)
 
 
-def show_changes(
-    evaluation: Record,
-    ensemble: Record,
-    gates: Sequence[Record],
-    history: Appended,
-    when: str,
-) -> Record:
+def describe_looks(now: Record, history: Appended) -> str:
+    """Returns how the figures were come by, and how many ensembles these outcomes were shown to."""
+    count = changes.count_ensembles(now, history.records())
+    return SUBTITLE + (OPENED_AGAIN.format(count=count) if count > 1 else "")
+
+
+def show_changes(now: Record, history: Appended) -> Record:
     """Returns what changed since the last evaluation that was another."""
     from mammo_pipeline.reporting.audit import changes as section
 
-    now = summarize(evaluation, ensemble, gates, when)
     before = changes.find_previous(now, history.records())
     return section.show_changes(changes.compare_evaluations(now, before))
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from shutil import copyfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,9 +43,8 @@ def write_artifacts(
     folder: Path,
     members: Mapping[str, keras.Model],
     records: Mapping[str, Any],
-    pages: Mapping[str, Path],
 ) -> dict[str, Path]:
-    """Returns artifact name to the file written for it: members, JSON records and pages."""
+    """Returns artifact name to the file written for it: members and JSON records."""
     artifacts = {}
     for place, model in enumerate(members.values()):
         artifacts[member_artifact(place)] = folder / f"{member_artifact(place)}.keras"
@@ -54,9 +52,6 @@ def write_artifacts(
     for name, record in records.items():
         artifacts[name] = folder / f"{name}.json"
         artifacts[name].write_text(json.dumps(record, indent=1, allow_nan=False))
-    for name, page in pages.items():
-        artifacts[name] = folder / page.name
-        copyfile(page, artifacts[name])
     return artifacts
 
 

@@ -31,7 +31,6 @@ def register_ensemble(
     ensemble: dict[str, Any],
     sweep_members: Members,
     evaluation: dict[str, Any],
-    audit_page: dict[str, Any],
     gates: list[dict[str, Any]],
     device_maps: dict[str, Any] | None,
     standardize: StandardizeParameters,
@@ -55,7 +54,7 @@ def register_ensemble(
     members = bundle.build_members(ensemble, sweep_members)
     standard = describe_standard(standardize.standard, device_maps)
     records = {"ensemble": ensemble, "evaluation": evaluation}
-    uri = _log_ensemble(ensemble, standard, members, records, Path(audit_page["page"]))
+    uri = _log_ensemble(ensemble, standard, members, records)
     images = draw_canvases(standardize.shape_px, parameters.served_images, parameters.seed)
     difference = bundle.compare_served(registry.load_logged(uri), ensemble, members, images)
     if not difference <= parameters.served_tolerance:
@@ -81,13 +80,13 @@ def _log_ensemble(
     standard: dict[str, Any],
     members: dict[str, Any],
     records: dict[str, Any],
-    page: Path,
 ) -> str:
+    """Logs members and records; the page stays with its run, for it shows patients' images."""
     from mammo_pipeline.pipelines.release import bundle
     from mammo_pipeline.tracking import registry
 
     with TemporaryDirectory() as folder:
-        artifacts = bundle.write_artifacts(Path(folder), members, records, {"audit_page": page})
+        artifacts = bundle.write_artifacts(Path(folder), members, records)
         config = bundle.describe_model(ensemble, standard, artifacts)
         code = Path(serving.__file__).with_name("ensemble_model.py")
         return registry.log_ensemble(code, artifacts, config, tuple(standard["shape_px"]))

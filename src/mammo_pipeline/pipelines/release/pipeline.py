@@ -15,7 +15,6 @@ def create_pipeline() -> Pipeline:
                     "ensemble",
                     "sweep_members",
                     "evaluation",
-                    "audit_page",
                     "release_gates",
                     "known_device_maps",
                     "params:standardize",

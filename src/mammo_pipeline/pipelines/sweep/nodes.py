@@ -11,6 +11,7 @@ import pandas as pd
 
 from mammo_pipeline.closing import closing_block
 from mammo_pipeline.datasets.store import StoredImages
+from mammo_pipeline.mammo.ladder.stages import find_rungs
 from mammo_pipeline.pipelines.sweep.parameters import SweepParameters
 from mammo_pipeline.pipelines.train.nodes import take_lessons
 from mammo_pipeline.pipelines.train.parameters import TrainParameters
@@ -105,7 +106,7 @@ def score_members(
 
 
 def summarize_sweep(trials: pd.DataFrame, ladder: Ladder) -> dict[str, Any]:
-    """Returns the best trial, how many ended how, and the network of the members.
+    """Returns the best trial, how many ended how, and network and patch loss of the members.
 
     Raises:
         ValueError: No trial was completed.
@@ -126,7 +127,18 @@ def summarize_sweep(trials: pd.DataFrame, ladder: Ladder) -> dict[str, Any]:
         "diverged": int((trials["state"] == "FAIL").sum()),
         "seconds": round(float(trials["seconds"].sum()), 1),
         "network": ladder.network.model_dump(mode="json"),
+        "patch_loss": find_patch_loss(ladder),
     }
+
+
+def find_patch_loss(ladder: Ladder) -> str:
+    """Returns what the members' class logits were trained with: the last patch stage's loss.
+
+    Without one, where patches were learnt by others, every class is taken against the rest.
+    """
+    *_, last = ladder.stages
+    rungs = find_rungs(ladder, last)
+    return next((s.loss for s in reversed(rungs) if s.data == "patches"), "one_against_rest")
 
 
 def _closing(trials: pd.DataFrame, metrics: dict[str, Any]) -> str:

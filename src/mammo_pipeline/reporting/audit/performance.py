@@ -20,6 +20,7 @@ Section = dict[str, Any]
 
 NAMES = {
     "auroc": "AUROC",
+    "auroc_by_delong": "AUROC, by DeLong",
     "pauc": "partial AUROC",
     "specificity_at_sensitivity": "specificity on the curve",
     "average_precision": "average precision",
@@ -43,14 +44,15 @@ DRAWN = "patient bootstrap"
 
 def show_figures(evaluation: Mapping[str, Any]) -> Section:
     """Returns every figure with its interval, its n and how it was computed."""
-    known = {name: evaluation[name] for name in HOW if name in evaluation}
+    shown = ("auroc", "auroc_by_delong", *HOW)
+    known = {name: evaluation[name] for name in shown if name in evaluation}
     shared, told = _part_from_shared(known)
     rows = [[NAMES[name], dict(found), found["n"], told[name]] for name, found in known.items()]
     return {
         "title": "Figures",
         "text": f"Intervals: {shared or 'as each row says'}. A patient drawn twice counts twice; "
-        "patients with and without cancer are drawn apart, so that prevalence stays. All figures "
-        "share the same replicates.",
+        "patients with and without cancer are drawn apart, so that prevalence stays. All these "
+        "figures share the same replicates; a share has Wilson's interval, as its row says.",
         "table": {"columns": ["figure", "value", "n", "how"], "rows": rows},
     }
 
@@ -105,7 +107,20 @@ def _tell_point(evaluation: Mapping[str, Any]) -> str:
         f"on tune {tell_rule(dict(point))} ({point['n']} breasts, {point['positives']} with "
         f"cancer). On test this gives sensitivity {show_figure(evaluation['sensitivity'])}, "
         f"specificity {show_figure(evaluation['specificity'])} and recall rate "
-        f"{show_figure(evaluation['recall_rate'])}."
+        f"{show_figure(evaluation['recall_rate'])}.{_tell_miss(evaluation)}"
+    )
+
+
+def _tell_miss(evaluation: Mapping[str, Any]) -> str:
+    """Returns a warning where the interval on test leaves out the sensitivity aimed at on tune."""
+    point, found = evaluation["operating_point"], evaluation["sensitivity"]
+    if point["rule"] != "target_sensitivity" or found["low"] is None:
+        return ""
+    if found["low"] <= point["target"] <= found["high"]:
+        return ""
+    return (
+        f" The interval leaves out the target of {point['target']:g}: the threshold did not carry "
+        "over from tune, where it was chosen on few cancers or on other breasts."
     )
 
 

@@ -31,12 +31,14 @@ def state_verdict(
         reasons = "; ".join(gate["reason"] for gate in failed)
         state, text = "failed", f"{len(failed)} of {len(gates)} gates not met: {reasons}."
     else:
-        state, text = "passed", f"{len(gates)} of {len(gates)} gates met."
+        state, text = "passed", f"{len(gates) - unjudged} of {len(gates)} gates met."
     if unjudged:
         text += f" {unjudged} had nothing to judge in this study."
     ringing = [alarm["name"] for alarm in alarms if alarm["alarmed"]]
     if ringing:
         text += f" Shortcut alarms that ring: {', '.join(ringing)}."
+    if silenced := sum(alarm["alarmed"] is None for alarm in alarms):
+        text += f" {silenced} of {len(alarms)} shortcut alarms could not be measured."
     return {"state": state, "text": text}
 
 
