@@ -107,3 +107,12 @@ def test_a_heatmap_is_read_by_the_loss_that_the_patches_were_learnt_with(made, a
         own = closer.map_images(ensemble | {"patch_loss": loss}, members, store.pixels, places, 4)
         expected = malignancy_maps(NETWORK, arrays, store.pixels, places, 4, loss)
         np.testing.assert_allclose(own, expected, atol=1e-5)
+
+
+def test_masked_scores_do_not_depend_on_how_many_are_held_at_once(
+    made, parameters, standardize, monkeypatch
+):
+    _, _, whole = look(made, parameters, standardize)
+    monkeypatch.setattr(closer, "AT_ONCE", 4)
+    _, _, parts = look(made, parameters, standardize)
+    pd.testing.assert_frame_equal(whole, parts, rtol=1e-5)

@@ -22,6 +22,8 @@ Members = dict[str, Callable[[], dict[str, np.ndarray]]]
 MARK_COLUMNS = ["image_id", "score", "row_px", "column_px", *BOX_COLUMNS]
 # Of the square that a place of the heatmap stands for, so much lies on breast.
 LEAST_TISSUE = 0.5
+# Masked canvases that are held at once: 0.26 GB at 1152x896.
+AT_ONCE = 128
 
 
 def look_closer(
@@ -135,15 +137,14 @@ def score_masked(
     """Returns one column of uncalibrated logits a way of masking."""
     from mammo_pipeline.mammo.shortcuts.masking import CONDITIONS, mask_pixels
 
-    return pd.DataFrame(
-        {
-            name: ensembling.score_images(
-                ensemble,
-                members,
-                mask_pixels(store.pixels, name, standardize.spacing_mm),
-                positions,
-                parameters.batch,
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in CONDITIONS}
+    for start in range(0, len(positions), AT_ONCE):
+        part = positions[start : start + AT_ONCE]
+        for name, scored in columns.items():
+            # Every member and flip sees the same masked canvases, which cost more than a net.
+            seen = mask_pixels(store.pixels, name, standardize.spacing_mm)[part]
+            places = np.arange(len(part))
+            scored.append(
+                ensembling.score_images(ensemble, members, seen, places, parameters.batch)
             )
-            for name in CONDITIONS
-        }
-    )
+    return pd.DataFrame({name: np.concatenate(scored) for name, scored in columns.items()})
