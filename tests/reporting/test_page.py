@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from mammo_pipeline.reporting.page import render_page, show_cell, show_figure, twin
+from mammo_pipeline.reporting.page import is_narrow_table, render_page, show_cell, show_figure, twin
 
 VOID = {"meta", "img", "br", "link", "input", "hr", "path", "use", "rect"}
 
@@ -212,6 +212,14 @@ def test_a_table_wider_than_paper_is_set_small_there(report):
     names = [f"column {number}" for number in range(9)]
     report["sections"][0]["table"] = {"columns": names, "rows": [[figure] * 9]}
     assert 'class="table wide short"' in render_page(report)
-    report["sections"][0]["table"] = {"columns": names[:3], "rows": [[figure] * 3] * 20}
+    report["sections"][0]["table"] = {"columns": names[:3], "rows": [[7] * 3] * 20}
     page = render_page(report)
     assert 'class="table wide' not in page and 'class="table narrow">' in page
+
+
+@pytest.mark.parametrize(("figures", "narrow"), [(1, True), (2, False)])
+def test_a_table_of_two_columns_of_intervals_stands_alone(figures, narrow):
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    row = ["image", *([figure] * figures), *([7] * (2 - figures))]
+    table = {"columns": ["unit", "a", "b"], "rows": [row]}
+    assert is_narrow_table(table) is narrow

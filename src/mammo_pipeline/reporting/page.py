@@ -192,9 +192,18 @@ def is_wordy_column(table: Mapping[str, Any], column: int) -> bool:
 
 
 def is_narrow_table(table: Mapping[str, Any]) -> bool:
-    """Returns whether a table is slim enough to stand beside another."""
+    """Returns whether a table is slim enough to stand beside another.
+
+    Two columns of figures with their intervals are not.
+    """
     columns = range(len(table["columns"]))
-    return len(columns) <= 3 and not any(is_prose_column(table, column) for column in columns)
+    figures = [c for c in columns if any(_has_interval(row[c]) for row in table["rows"])]
+    slim = len(columns) <= 3 and len(figures) < 2
+    return slim and not any(is_prose_column(table, column) for column in columns)
+
+
+def _has_interval(cell: Any) -> bool:
+    return isinstance(cell, Mapping) and cell.get("low") is not None
 
 
 def is_wide_table(table: Mapping[str, Any]) -> bool:
