@@ -76,6 +76,10 @@ def test_audit_page_holds_each_part_of_the_story(write, measured):
     json.dumps(twin(report), allow_nan=False)
 
 
+def test_how_alike_the_members_err_is_on_the_page(write):
+    assert any("iversity" in section["title"] for section in write()["sections"])
+
+
 def test_the_verdict_comes_before_every_figure(write):
     failed = [GATES[0] | {"passed": False, "reason": "auroc is 0.6, expected >= 0.7"}]
     report = write(release_gates=failed)

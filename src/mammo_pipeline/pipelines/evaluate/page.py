@@ -165,7 +165,7 @@ def list_scored(evaluation: Record, ensemble: Record, breasts: pd.DataFrame) -> 
     """Returns the sections on what scores and outcomes alone tell, whoever made the scores."""
     from mammo_pipeline.reporting.audit import performance, reliability
     from mammo_pipeline.reporting.audit.decision import show_decision_curve
-    from mammo_pipeline.reporting.audit.ensemble import show_ensemble
+    from mammo_pipeline.reporting.audit.ensemble import show_diversity, show_ensemble
     from mammo_pipeline.reporting.audit.subgroups import show_subgroups
 
     prevalence = ensemble["scale"]["prevalence"]
@@ -179,6 +179,7 @@ def list_scored(evaluation: Record, ensemble: Record, breasts: pd.DataFrame) -> 
         performance.show_screening(evaluation["screening"]),
         performance.show_ripening(evaluation["ripening"]),
         show_ensemble(ensemble),
+        show_diversity(ensemble),
         reliability.show_calibration(evaluation["calibration"]),
         reliability.show_choice(ensemble["calibration"]),
         reliability.show_prevalence_shift(shift),
